@@ -1,0 +1,122 @@
+// What scheduling works on: nodes with loop axes, reads with affine index maps, and the labels that
+// the passes put on them. Layout ops are no nodes: they are composed into the maps of their readers.
+//
+// Dimensions are products of atoms, fine enough that every reshape only re-brackets them. The axes
+// of a node are: one per enclosing loop, then the atoms of its result in row-major order (together
+// `parallel` of them), then the reduced axes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/ir/graph.h"
+#include "compiler/loop/scalar.h"
+#include "compiler/ops/op.h"
+
+namespace gradus::schedule {
+
+/// sum of coefficient * axis + constant; axes ascending, coefficients non-zero.
+struct Affine {
+  std::vector<std::pair<int, int64_t>> terms;
+  int64_t constant = 0;
+  friend bool operator==(const Affine&, const Affine&) = default;
+};
+
+/// Atoms lo … hi-1 of the source, taken as one row-major index, are read at `index`.
+struct Span {
+  int lo = 0, hi = 0;
+  Affine index;
+  bool guarded = false;  // a Guard of the read restricts this index
+  bool data = false;     // the index is the value of another operand (gather): `index` is unused
+  friend bool operator==(const Span&, const Span&) = default;
+};
+
+/// The read takes place only where 0 <= index < extent.
+struct Guard {
+  Affine index;
+  int64_t extent = 0;
+  friend bool operator==(const Guard&, const Guard&) = default;
+};
+
+struct Read {
+  int source = -1;
+  std::vector<Span> spans;  // in order of atoms; atoms of extent 1 may be missing (index 0)
+  std::vector<Guard> guards;
+  loop::Bits fill = 0;      // value where a guard fails
+  bool back = false;        // of the previous iteration of a loop
+  bool partial = false;     // of partial results
+  /// (axis of the source, axis of the reader) for every axis that the read leaves as it is.
+  std::vector<std::pair<int, int>> same;
+};
+
+/// One operand of a node's op, in the op's order.
+struct Operand {
+  enum class Kind : uint8_t { Read, Constant, Iota } kind = Kind::Read;
+  int read = -1;            // Kind::Read: index into Node::reads
+  loop::Bits constant = 0;  // Kind::Constant: the bits of every element
+  Affine iota;              // Kind::Iota: the element's value, converted to dtype
+  DType dtype{};
+};
+
+enum class NodeKind : uint8_t { Input, Elementwise, Reduce, Product, Gather, Scatter, Dead };
+
+struct Node {
+  NodeKind kind = NodeKind::Elementwise;
+  const ops::OpDef* op = nullptr;  // nullptr: Input, and Elementwise copies
+  ir::Attrs attributes;            // of the op
+  ir::NodeId origin = 0;           // graph node it comes from (source position, name)
+  int result = 0;                  // which result of the op
+  int input = -1;                  // Kind::Input: index of the graph's input
+  DType dtype{};
+  std::vector<int64_t> extents;    // of the axes
+  int parallel = 0;
+  std::vector<Read> reads;
+  std::vector<Operand> operands;
+  double work = 0;                 // flop
+  std::vector<std::string> loops;
+  std::vector<int64_t> static_key;
+  bool out = false;                // an output of the graph
+
+  /// Partial results (numeric plan): the reduced axes `label` are cut into `parts` runs of `granule`
+  /// points of their row-major product; result p of parts is stored for each. 1: not partial.
+  int64_t parts = 1, granule = 0;
+  /// Adds (or maxes, …) the `parts` partial results of reads[0] in order.
+  bool combine = false;
+
+  int64_t points() const;
+  int64_t result_elements() const;  // without the parts
+  int64_t bytes() const;            // stored bytes, parts included
+};
+
+struct Region {
+  int phase = 1;
+  /// Labelled nodes (or private copies) are shared out by carrier; the others are computed by one
+  /// worker or by every worker that reads them.
+  bool shared = true;
+  std::vector<int> nodes;                // producers first
+  std::vector<std::vector<int>> leaves;  // partition of nodes, producers first
+};
+
+struct Schedule {
+  std::vector<Node> nodes;
+  /// Per node: the axes that carry it (cut among workers); empty = uniform.
+  std::vector<std::vector<int>> label;
+  std::vector<int> phase;       // per node, from 1; inputs 0
+  std::vector<char> is_private; // per node: a repeated value that each worker computes for itself
+  std::vector<char> stored;     // per node: kept whole in memory (crosses regions, or an output)
+  std::vector<int> region_of;   // per node, -1 for inputs
+  std::vector<Region> regions;  // by phase
+  std::vector<int> outputs;     // graph output -> node; distinct nodes
+  int barriers = 0;
+};
+
+/// Graph -> nodes: atoms, views composed, value-numbered. Every output is a node of its own.
+Schedule translate(const ir::Graph& graph);
+/// Carriers, partial sums, phases, sinking, repeats, regions, leaves. `workers` is nominal.
+void place(Schedule& schedule, int workers = 16);
+/// The table that dumps show and golden tests compare.
+std::string to_string(const Schedule& schedule);
+
+}  // namespace gradus::schedule
