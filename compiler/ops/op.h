@@ -123,6 +123,7 @@ struct OpDef {
   /// a op b == b op a: operands are put in order on insert.
   bool commutative = false;
   /// Linear jointly in these operands (add), or in each of them with the others fixed (mul, dot).
+  /// {-1} stands for every operand of a variadic op (concatenate).
   std::vector<int> linear;
   bool multilinear = false;
 
