@@ -135,7 +135,7 @@ Bits identity_of(ReduceOp op, DType dtype) {
       const T highest = Limits::has_infinity ? Limits::infinity() : Limits::max();
       switch (op) {
         case ReduceOp::Add:
-          return bits_of<T>(std::is_floating_point_v<T> ? static_cast<T>(-0.0) : T(0));
+          return 0;  // +0: the sum of nothing, and x + 0 = x but for -0
         case ReduceOp::Mul:
           return bits_of<T>(T(1));
         case ReduceOp::And:
