@@ -60,8 +60,8 @@ TEST_CASE("no two live buffers overlap", "[buffer]") {
     }
     for (size_t i = 0; i < live.size(); ++i) {
       const auto* p = live[i]->as<uint8_t>();
-      for (size_t k = 0; k < live[i]->bytes(); ++k)
-        REQUIRE(p[k] == (i + 1) % 251);
+      auto mine = [&](uint8_t value) { return value == (i + 1) % 251; };
+      REQUIRE(std::all_of(p, p + live[i]->bytes(), mine));
     }
     live.clear();
   }

@@ -7,11 +7,11 @@
 using namespace gradus;
 
 TEST_CASE("every dtype is found by its name") {
-#define GRADUS_DTYPE(name, text, ctype, kind)            \
-  CHECK(name_of(DType::name) == text);                   \
-  CHECK(dtype_named(text) == DType::name);               \
-  CHECK(kind_of(DType::name) == DTypeKind::kind);        \
-  CHECK(size_of(DType::name) == sizeof(ctype));          \
+#define GRADUS_DTYPE(name, text, ctype, kind)     \
+  CHECK(name_of(DType::name) == text);            \
+  CHECK(dtype_named(text) == DType::name);        \
+  CHECK(kind_of(DType::name) == DTypeKind::kind); \
+  CHECK(size_of(DType::name) == sizeof(ctype));   \
   CHECK(visit_dtype(DType::name, []<class T>() { return dtype_of<T>(); }) == DType::name);
 #include "runtime/dtypes.def"
 #undef GRADUS_DTYPE
