@@ -1,6 +1,9 @@
 #include "compiler/ops/families.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 namespace gradus::ops {
 namespace {
@@ -54,6 +57,14 @@ void expect_distinct_axes(const InferContext& c, const ir::Ints& axes, int rank,
     }
     seen[static_cast<size_t>(a)] = true;
   }
+}
+
+void expect_sorted_axes(const InferContext& c, const ir::Ints& axes) {
+  if (std::ranges::is_sorted(axes)) return;
+  fail_value(c,
+             fmt::format("axes are not in order; got [{}], expected increasing axes",
+                         fmt::join(axes, ",")),
+             "sort the axes");
 }
 
 std::vector<int64_t> strides_of(const Shape& shape) {

@@ -30,6 +30,9 @@ void expect_axis(const InferContext& c, int64_t axis, int rank, std::string_view
 void expect_distinct_axes(const InferContext& c, const ir::Ints& axes, int rank,
                           std::string_view role = "axis");
 
+/// Increasing order.
+void expect_sorted_axes(const InferContext& c, const ir::Ints& axes);
+
 /// Row-major strides in elements.
 std::vector<int64_t> strides_of(const Shape& shape);
 /// An integer of the reference evaluator reduced to the width of its dtype.
@@ -40,6 +43,6 @@ Space space_of_result(SpaceKind kind, const Shape& result);
 /// Operand dimension d stands on axis d.
 std::vector<DimIndex> identity_index(int rank);
 
-// BatchContext::at stands in layout.cpp: it needs transpose and broadcast.
+// BatchContext::at stands in axes.cpp: it needs transpose and broadcast.
 
 }  // namespace gradus::ops
