@@ -85,7 +85,8 @@ function(gradus_shared_library)
                                    $<TARGET_OBJECTS:gradus_runtime>)
   add_library(Gradus::gradus ALIAS gradus)
   target_link_libraries(gradus PRIVATE LLVM fmt::fmt Threads::Threads ${CMAKE_DL_LIBS})
-  target_include_directories(gradus INTERFACE $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>)
+  target_include_directories(gradus INTERFACE $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
+                                              $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
   target_compile_features(gradus INTERFACE cxx_std_20)
   # Calls inside the library need no detour through its symbol table.
   target_link_options(gradus PRIVATE -Wl,-Bsymbolic-functions)
