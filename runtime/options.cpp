@@ -13,6 +13,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/profile.h"
+
 namespace gradus {
 namespace {
 
@@ -213,6 +215,7 @@ const Installed& install_locked(State& s, Options o) {
     same = s.history.end() - 1;
   }
   set_log_level(same->options.log);
+  set_profile(same->options.profile);
   s.current.store(&*same, std::memory_order_release);
   return *same;
 }
