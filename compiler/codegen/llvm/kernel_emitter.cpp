@@ -1,0 +1,544 @@
+#include "compiler/codegen/llvm/kernel_emitter.h"
+
+#include <llvm/IR/Intrinsics.h>
+
+#include <algorithm>
+
+#include "runtime/error.h"
+
+namespace gradus::codegen {
+
+using loop::Expr;
+using loop::Index;
+using loop::LoopKind;
+using loop::Stmt;
+
+namespace {
+
+/// Locals assigned and alias groups stored to in these statements.
+void collect_changes(const loop::Kernel& k, const std::vector<Stmt>& body, uint64_t& locals,
+                     uint64_t& groups) {
+  for (const Stmt& s : body) {
+    if (s.kind == Stmt::Kind::Assign) locals |= uint64_t{1} << s.local;
+    if (s.kind == Stmt::Kind::Store) groups |= uint64_t{1} << k.buffers[s.buffer].alias_group;
+    for (int t : s.targets) locals |= uint64_t{1} << t;
+    collect_changes(k, s.body, locals, groups);
+  }
+}
+
+}  // namespace
+
+KernelEmitter::KernelEmitter(const loop::Kernel& kernel, llvm::Module& module)
+    : k_(kernel), module_(module), b_(module.getContext()), scalars_(b_), at_(kernel.variables.size(), -1) {
+  GRADUS_CHECK(k_.variables.size() <= 64 && k_.locals.size() <= 64 && k_.buffers.size() <= 64,
+               k_.name);
+}
+
+void KernelEmitter::run() {
+  auto& c = module_.getContext();
+  auto* pointer = b_.getPtrTy();
+  auto* type = llvm::FunctionType::get(b_.getVoidTy(), {pointer, pointer}, false);
+  function_ = llvm::Function::Create(type, llvm::Function::ExternalLinkage, k_.name, module_);
+  function_->addFnAttr(llvm::Attribute::NoUnwind);
+  function_->addFnAttr("frame-pointer", "none");
+  auto* entry = llvm::BasicBlock::Create(c, "entry", function_);
+  auto* start = llvm::BasicBlock::Create(c, "start", function_);
+  b_.SetInsertPoint(entry);
+  for (size_t i = 0; i < k_.buffers.size(); ++i) {
+    auto* slot = b_.CreateConstInBoundsGEP1_64(pointer, function_->getArg(0), i);
+    buffers_.push_back(b_.CreateAlignedLoad(pointer, slot, llvm::Align(8)));
+  }
+  for (size_t i = 0; i < k_.args.size(); ++i) {
+    auto* slot = b_.CreateConstInBoundsGEP1_64(b_.getInt64Ty(), function_->getArg(1), i);
+    args_.push_back(b_.CreateAlignedLoad(b_.getInt64Ty(), slot, llvm::Align(8)));
+  }
+  b_.CreateBr(start);
+  b_.SetInsertPoint(start);
+  find_dependences();
+  scopes_.push_back({.before = entry});
+  emit(k_.body);
+  b_.CreateRetVoid();
+}
+
+void KernelEmitter::find_dependences() {
+  depends_.resize(k_.exprs.size());
+  for (size_t i = 0; i < k_.exprs.size(); ++i) {
+    const Expr& e = k_.exprs[i];
+    Depends& d = depends_[i];
+    for (int in : {e.in[0], e.in[1], e.in[2], e.predicate, e.otherwise, e.offset}) {
+      if (in >= 0) d |= depends_[in];
+    }
+    for (const loop::Term& t : e.index.terms) {
+      if (t.variable >= 0) d.variables |= uint64_t{1} << t.variable;
+    }
+    if (e.local >= 0) {
+      d.locals |= uint64_t{1} << e.local;
+      for (int v : k_.locals[e.local].dims) d.variables |= uint64_t{1} << v;
+    }
+    if (e.buffer >= 0) d.groups |= uint64_t{1} << k_.buffers[e.buffer].alias_group;
+  }
+}
+
+// -- Statements -------------------------------------------------------------------------------------
+
+void KernelEmitter::emit(const std::vector<Stmt>& body) {
+  for (const Stmt& s : body) {
+    switch (s.kind) {
+      case Stmt::Kind::For:
+        emit_for(s);
+        break;
+      case Stmt::Kind::Assign:
+        emit_assign(s);
+        break;
+      case Stmt::Kind::Store:
+        emit_store(s);
+        break;
+      case Stmt::Kind::LaneReduce:
+        emit_lane_reduce(s);
+    }
+  }
+}
+
+void KernelEmitter::emit_for(const Stmt& s) {
+  const loop::Variable& v = k_.variables[s.variable];
+  switch (v.kind) {
+    case LoopKind::Unroll:
+      for (int64_t i = 0; i < v.count; ++i) {
+        at_[s.variable] = i;
+        emit(s.body);
+      }
+      at_[s.variable] = -1;
+      return;
+    case LoopKind::Vector:
+      vector_ = s.variable;
+      mask_ = s.limit ? limit_mask(s) : nullptr;
+      emit(s.body);
+      vector_ = -1;
+      mask_ = nullptr;
+      return;
+    default:
+      emit_counted(s);
+  }
+}
+
+void KernelEmitter::emit_counted(const Stmt& s) {
+  auto& c = module_.getContext();
+  auto* before = b_.GetInsertBlock();
+  auto* header = llvm::BasicBlock::Create(c, k_.variables[s.variable].name, function_);
+  auto* exit = llvm::BasicBlock::Create(c, "end", function_);
+  Value* count = count_of(s.count);
+  auto* enter = b_.CreateICmpSGT(count, b_.getInt64(0));
+  b_.CreateCondBr(enter, header, exit);
+  b_.SetInsertPoint(header);
+
+  Scope scope{.variable = s.variable, .before = before};
+  scope.counter = b_.CreatePHI(b_.getInt64Ty(), 2);
+  scope.counter->addIncoming(b_.getInt64(0), before);
+  scopes_.push_back(std::move(scope));
+  std::vector<std::pair<Key, llvm::PHINode*>> phis;
+  add_phis(s, phis);
+  const auto outer = registers_;
+  Depends changed;
+  collect_changes(k_, s.body, changed.locals, changed.groups);
+  forget(changed);
+  emit(s.body);
+
+  auto* latch = b_.GetInsertBlock();
+  Scope& own = scopes_.back();
+  auto* next = b_.CreateAdd(own.counter, b_.getInt64(1), "", true, true);
+  own.counter->addIncoming(next, latch);
+  for (const Walk& w : own.walks) {
+    w.pointer->addIncoming(b_.CreateGEP(w.element, w.pointer, w.stride), latch);
+  }
+  b_.CreateCondBr(b_.CreateICmpSLT(next, count), header, exit);
+  b_.SetInsertPoint(exit);
+  auto result = outer;
+  for (auto& [key, phi] : phis) {
+    Value* last = registers_.at(key);
+    phi->addIncoming(last, latch);
+    auto* merged = b_.CreatePHI(phi->getType(), 2);
+    merged->addIncoming(phi->getIncomingValueForBlock(before), before);
+    merged->addIncoming(last, latch);
+    result[key] = merged;
+  }
+  registers_ = std::move(result);
+  scopes_.pop_back();
+  forget(changed);
+}
+
+void KernelEmitter::add_phis(const Stmt& s, std::vector<std::pair<Key, llvm::PHINode*>>& phis) {
+  uint64_t locals = 0, groups = 0;
+  collect_changes(k_, s.body, locals, groups);
+  for (auto& [key, value] : registers_) {
+    if (!(locals >> key[0] & 1)) continue;
+    auto* phi = b_.CreatePHI(value->getType(), 2);
+    phi->addIncoming(value, scopes_.back().before);
+    phis.emplace_back(key, phi);
+    value = phi;
+  }
+}
+
+void KernelEmitter::emit_assign(const Stmt& s) {
+  Value* v = eval(s.expr);
+  const auto& dims = k_.locals[s.local].dims;
+  const bool wide = vector_ >= 0 && std::ranges::find(dims, vector_) != dims.end();
+  if (wide) v = splat(v);
+  const Key key = register_of(s.local);
+  if (s.merge && mask_) {
+    auto it = registers_.find(key);
+    GRADUS_CHECK(it != registers_.end() && wide, k_.name);
+    v = b_.CreateSelect(mask_, v, it->second);
+  }
+  registers_[key] = v;
+  forget({.locals = uint64_t{1} << s.local});
+}
+
+void KernelEmitter::emit_store(const Stmt& s) {
+  const DType dtype = k_.buffers[s.buffer].dtype;
+  auto* element = scalars_.memory_type(dtype);
+  Value* v = eval(s.expr);
+  Value* base = address(s.buffer, s.index, nullptr);
+  const llvm::Align align(size_of(dtype));
+  if (vector_ >= 0) {
+    v = splat(v);
+    if (dtype == DType::Bool) v = b_.CreateZExt(v, llvm::FixedVectorType::get(element, lanes()));
+    const Coefficients step = coefficients(s.index, vector_);
+    if (step == Coefficients{{-1, 1}}) {
+      if (mask_) {
+        b_.CreateMaskedStore(v, base, align, mask_);
+      } else {
+        b_.CreateAlignedStore(v, base, align);
+      }
+    } else {
+      auto* pointers = lane_pointers(base, element, value_of(step), nullptr);
+      b_.CreateMaskedScatter(v, pointers, align, mask_ ? mask_ : all_lanes());
+    }
+  } else {
+    if (dtype == DType::Bool) v = b_.CreateZExt(v, element);
+    b_.CreateAlignedStore(v, base, align);
+  }
+  forget({.groups = uint64_t{1} << k_.buffers[s.buffer].alias_group});
+}
+
+void KernelEmitter::emit_lane_reduce(const Stmt& s) {
+  const auto& dims = k_.locals[s.sources[0]].dims;
+  const int u = dims[dims.size() - 2], l = dims.back();
+  const auto width = static_cast<size_t>(k_.variables[l].count);
+  const auto vectors = static_cast<size_t>(k_.variables[u].count);
+  // parts[i][j]: the j-th vector of the i-th value.
+  std::vector<std::vector<Value*>> parts(s.sources.size());
+  for (size_t i = 0; i < s.sources.size(); ++i) {
+    for (size_t j = 0; j < vectors; ++j) {
+      at_[u] = static_cast<int64_t>(j);
+      parts[i].push_back(registers_.at(register_of(s.sources[i])));
+    }
+    at_[u] = -1;
+  }
+  loop::ScalarBuilder program;
+  std::vector<loop::V> a, x;
+  for (int source : s.sources) {
+    a.push_back(program.input(k_.locals[source].dtype, static_cast<int>(a.size())));
+  }
+  for (int source : s.sources) {
+    x.push_back(program.input(k_.locals[source].dtype, static_cast<int>(a.size() + x.size())));
+  }
+  const auto results = loop::combine(program, s.reduce, a, x);
+  const auto combine = [&](const std::vector<Value*>& inputs) {
+    std::vector<Value*> done(program.nodes().size());
+    for (size_t i = 0; i < done.size(); ++i) {
+      const loop::ScalarNode& n = program.nodes()[i];
+      if (n.kind == loop::ScalarNode::Kind::Input) done[i] = inputs[n.bits];
+      if (n.kind == loop::ScalarNode::Kind::Constant) {
+        Value* c = scalars_.constant(n.dtype, n.bits);
+        auto* t = llvm::dyn_cast<llvm::FixedVectorType>(inputs[0]->getType());
+        done[i] = t ? b_.CreateVectorSplat(t->getNumElements(), c) : c;
+      }
+      if (n.kind != loop::ScalarNode::Kind::Op) continue;
+      std::vector<Value*> in;
+      const int count = loop::operands_of(n.op);
+      for (int k = 0; k < count; ++k) in.push_back(done[n.in[k]]);
+      done[i] = scalars_.op(n.op, program.nodes()[n.in[count - 1]].dtype, n.dtype, in);
+    }
+    std::vector<Value*> out;
+    for (loop::V v : results) out.push_back(done[v.id]);
+    return out;
+  };
+  for (size_t h = 8; h >= 1; h /= 2) {
+    const size_t left = h >= width ? h / width : 1;
+    for (size_t j = 0; j < left; ++j) {
+      std::vector<Value*> inputs;
+      for (auto& p : parts) inputs.push_back(p[j]);
+      for (auto& p : parts) {
+        if (h >= width) {
+          inputs.push_back(p[j + left]);
+        } else {
+          std::vector<int> order(width, -1);
+          for (size_t i = 0; i < h; ++i) order[i] = static_cast<int>(i + h);
+          inputs.push_back(b_.CreateShuffleVector(p[j], order));
+        }
+      }
+      const auto out = combine(inputs);
+      for (size_t i = 0; i < parts.size(); ++i) parts[i][j] = out[i];
+    }
+  }
+  Depends changed;
+  for (size_t i = 0; i < s.targets.size(); ++i) {
+    registers_[register_of(s.targets[i])] = b_.CreateExtractElement(parts[i][0], uint64_t{0});
+    changed.locals |= uint64_t{1} << s.targets[i];
+  }
+  forget(changed);
+}
+
+// -- Expressions ------------------------------------------------------------------------------------
+
+KernelEmitter::Key KernelEmitter::key_of(int expr) const {
+  Key key{expr, vector_, reinterpret_cast<int64_t>(mask_)};
+  const uint64_t variables = depends_[expr].variables;
+  for (size_t v = 0; v < at_.size(); ++v) {
+    if (variables >> v & 1) key.push_back(at_[v]);
+  }
+  return key;
+}
+
+KernelEmitter::Key KernelEmitter::register_of(int local) const {
+  Key key{local};
+  for (int v : k_.locals[local].dims) {
+    if (k_.variables[v].kind != LoopKind::Unroll) continue;
+    GRADUS_CHECK(at_[v] >= 0, k_.name);
+    key.push_back(at_[v]);
+  }
+  return key;
+}
+
+void KernelEmitter::forget(const Depends& changed) {
+  for (Scope& scope : scopes_) {
+    std::erase_if(scope.known, [&](const auto& entry) {
+      const Depends& d = entry.second.depends;
+      return (d.locals & changed.locals) || (d.groups & changed.groups);
+    });
+  }
+}
+
+llvm::Value* KernelEmitter::eval(int expr) {
+  const Expr& e = k_.exprs[expr];
+  if (e.kind == Expr::Kind::Constant) return scalars_.constant(e.dtype, e.bits);
+  if (e.kind == Expr::Kind::Local) {
+    auto it = registers_.find(register_of(e.local));
+    GRADUS_CHECK(it != registers_.end(), k_.name + ": " + k_.locals[e.local].name);
+    return it->second;
+  }
+  const Key key = key_of(expr);
+  for (const Scope& scope : scopes_) {
+    if (auto it = scope.known.find(key); it != scope.known.end()) return it->second.value;
+  }
+  Value* v = e.kind == Expr::Kind::Op     ? eval_op(e)
+             : e.kind == Expr::Kind::Load ? eval_load(e)
+                                          : eval_index(e);
+  scopes_.back().known[key] = {v, depends_[expr]};
+  return v;
+}
+
+llvm::Value* KernelEmitter::eval_op(const Expr& e) {
+  const int n = loop::operands_of(e.op);
+  std::vector<Value*> in;
+  bool wide = false;
+  for (int i = 0; i < n; ++i) {
+    in.push_back(eval(e.in[i]));
+    wide |= is_vector(in.back());
+  }
+  if (wide) {
+    for (Value*& v : in) v = splat(v);
+  }
+  return scalars_.op(e.op, k_.exprs[e.in[n - 1]].dtype, e.dtype, in);
+}
+
+llvm::Value* KernelEmitter::eval_load(const Expr& e) {
+  auto* element = scalars_.memory_type(e.dtype);
+  const llvm::Align align(size_of(e.dtype));
+  Value* offset = e.offset >= 0 ? eval(e.offset) : nullptr;
+  Value* predicate = e.predicate >= 0 ? eval(e.predicate) : nullptr;
+  Value* otherwise = e.otherwise >= 0 ? eval(e.otherwise) : nullptr;
+  const Coefficients step = vector_ >= 0 ? coefficients(e.index, vector_) : Coefficients{};
+  const bool lane_offset = offset && is_vector(offset);
+  const bool wide = !step.empty() || lane_offset || (predicate && is_vector(predicate)) ||
+                    (otherwise && is_vector(otherwise));
+  Value* base = address(e.buffer, e.index, lane_offset ? nullptr : offset);
+  Value* v;
+  if (!wide) {
+    if (predicate) {
+      // A scalar that may not be read: a one-lane masked load keeps the kernel free of branches.
+      auto* one = llvm::FixedVectorType::get(element, 1);
+      auto* pass = otherwise;
+      if (e.dtype == DType::Bool) pass = b_.CreateZExt(pass, element);
+      auto* mask = b_.CreateVectorSplat(1, predicate);
+      v = b_.CreateMaskedLoad(one, base, align, mask, b_.CreateVectorSplat(1, pass));
+      v = b_.CreateExtractElement(v, uint64_t{0});
+    } else {
+      v = b_.CreateAlignedLoad(element, base, align);
+    }
+    return e.dtype == DType::Bool ? b_.CreateICmpNE(v, llvm::ConstantInt::get(element, 0)) : v;
+  }
+  auto* type = llvm::FixedVectorType::get(element, lanes());
+  Value* mask = mask_;
+  if (predicate) mask = mask ? b_.CreateAnd(mask, splat(predicate)) : splat(predicate);
+  Value* pass = llvm::Constant::getNullValue(type);
+  if (otherwise) {
+    pass = splat(otherwise);
+    if (e.dtype == DType::Bool) pass = b_.CreateZExt(pass, type);
+  }
+  const bool unit = step == Coefficients{{-1, 1}} && !lane_offset;
+  if (unit && !mask) {
+    v = b_.CreateAlignedLoad(type, base, align);
+  } else if (unit) {
+    v = b_.CreateMaskedLoad(type, base, align, mask, pass);
+  } else {
+    auto* stride = step.empty() ? b_.getInt64(0) : value_of(step);
+    auto* pointers = lane_pointers(base, element, stride, lane_offset ? offset : nullptr);
+    v = b_.CreateMaskedGather(type, pointers, align, mask ? mask : all_lanes(), pass);
+  }
+  return e.dtype == DType::Bool ? b_.CreateICmpNE(v, llvm::Constant::getNullValue(type)) : v;
+}
+
+llvm::Value* KernelEmitter::eval_index(const Expr& e) {
+  Value* v = scalar_index(e.index);
+  const Coefficients step = vector_ >= 0 ? coefficients(e.index, vector_) : Coefficients{};
+  if (!step.empty()) {
+    std::vector<llvm::Constant*> numbers;
+    for (unsigned i = 0; i < lanes(); ++i) numbers.push_back(b_.getInt64(i));
+    Value* lane = llvm::ConstantVector::get(numbers);
+    v = b_.CreateAdd(splat(v), b_.CreateMul(lane, splat(value_of(step))));
+  }
+  Value* in[] = {v};
+  return scalars_.op(loop::ScalarOp::Convert, DType::I64, e.dtype, in);
+}
+
+llvm::Value* KernelEmitter::scalar_index(const Index& index) {
+  Value* v = value_of(coefficients(index, -1));
+  for (size_t u = 0; u < at_.size(); ++u) {
+    if (at_[u] < 0) continue;
+    Coefficients c = coefficients(index, static_cast<int>(u));
+    for (auto& [arg, factor] : c) factor *= at_[u];
+    v = b_.CreateAdd(v, value_of(c));
+  }
+  for (const Scope& scope : scopes_) {
+    if (scope.variable < 0) continue;
+    const Coefficients c = coefficients(index, scope.variable);
+    if (!c.empty()) v = b_.CreateAdd(v, b_.CreateMul(scope.counter, value_of(c)));
+  }
+  return v;
+}
+
+KernelEmitter::Coefficients KernelEmitter::coefficients(const Index& index, int variable) const {
+  std::map<int, int64_t> sum;
+  for (const loop::Term& t : index.terms) {
+    if (t.variable == variable) sum[std::max(t.coefficient.arg, -1)] += t.coefficient.factor;
+  }
+  Coefficients c;
+  for (auto [arg, factor] : sum) {
+    if (factor != 0) c.emplace_back(arg, factor);
+  }
+  return c;
+}
+
+llvm::Value* KernelEmitter::value_of(const Coefficients& c) {
+  if (auto it = products_.find(c); it != products_.end()) return it->second;
+  llvm::IRBuilder<>::InsertPointGuard guard(b_);
+  b_.SetInsertPoint(scopes_[0].before->getTerminator());
+  Value* sum = b_.getInt64(0);
+  for (auto [arg, factor] : c) {
+    Value* f = b_.getInt64(static_cast<uint64_t>(factor));
+    Value* term = arg < 0 ? f : factor == 1 ? args_[arg] : b_.CreateMul(args_[arg], f);
+    sum = b_.CreateAdd(sum, term);
+  }
+  return products_[c] = sum;
+}
+
+llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offset) {
+  auto* element = scalars_.memory_type(k_.buffers[buffer].dtype);
+  Value* p = buffers_[buffer];
+  for (Scope& scope : scopes_) {
+    if (scope.variable < 0) continue;
+    const Coefficients c = coefficients(index, scope.variable);
+    if (c.empty()) continue;
+    Value*& walk = scope.walk_of[{p, c}];
+    if (!walk) {
+      auto* stride = value_of(c);
+      llvm::IRBuilder<>::InsertPointGuard guard(b_);
+      b_.SetInsertPoint(scope.counter);
+      auto* phi = b_.CreatePHI(b_.getPtrTy(), 2);
+      phi->addIncoming(p, scope.before);
+      scope.walks.push_back({phi, stride, element});
+      walk = phi;
+    }
+    p = walk;
+  }
+  // What is left does not change in any loop: a register and a displacement.
+  std::map<int, int64_t> rest;
+  for (auto [arg, factor] : coefficients(index, -1)) rest[arg] += factor;
+  for (size_t u = 0; u < at_.size(); ++u) {
+    if (at_[u] <= 0) continue;
+    for (auto [arg, factor] : coefficients(index, static_cast<int>(u))) rest[arg] += factor * at_[u];
+  }
+  const int64_t displacement = rest[-1];
+  rest.erase(-1);
+  std::erase_if(rest, [](const auto& entry) { return entry.second == 0; });
+  const Coefficients varying(rest.begin(), rest.end());
+  Value* extra = varying.empty() ? nullptr : value_of(varying);
+  Value*& known = scopes_.back().address_of[{p, extra, displacement}];
+  if (!known) {
+    known = p;
+    if (extra) known = b_.CreateGEP(element, known, extra);
+    if (displacement) {
+      known = b_.CreateGEP(element, known, b_.getInt64(static_cast<uint64_t>(displacement)));
+    }
+  }
+  return offset ? b_.CreateGEP(element, known, offset) : known;
+}
+
+llvm::Value* KernelEmitter::lane_pointers(Value* base, llvm::Type* element, Value* stride,
+                                          Value* offset) {
+  std::vector<llvm::Constant*> numbers;
+  for (unsigned i = 0; i < lanes(); ++i) numbers.push_back(b_.getInt64(i));
+  Value* index = b_.CreateMul(llvm::ConstantVector::get(numbers), splat(stride));
+  if (offset) index = b_.CreateAdd(index, offset);
+  return b_.CreateGEP(element, base, index);
+}
+
+llvm::Value* KernelEmitter::splat(Value* v) {
+  if (is_vector(v)) return v;
+  if (auto* c = llvm::dyn_cast<llvm::Constant>(v)) return b_.CreateVectorSplat(lanes(), c);
+  Value*& known = scopes_.back().splats[{v, lanes()}];
+  if (!known) known = b_.CreateVectorSplat(lanes(), v);
+  return known;
+}
+
+llvm::Value* KernelEmitter::all_lanes() {
+  return b_.CreateVectorSplat(lanes(), b_.getInt1(true));
+}
+
+llvm::Value* KernelEmitter::limit_mask(const Stmt& s) {
+  Key key{s.variable, s.bound.factor, s.bound.arg};
+  key.insert(key.end(), at_.begin(), at_.end());
+  for (const loop::Term& t : s.limit->terms) {
+    key.insert(key.end(), {t.variable, t.coefficient.factor, t.coefficient.arg});
+  }
+  auto [it, fresh] = scopes_.back().masks.try_emplace(key);
+  if (fresh) it->second = make_limit_mask(s);
+  return it->second;
+}
+
+llvm::Value* KernelEmitter::make_limit_mask(const Stmt& s) {
+  Value* left = b_.CreateSub(count_of(s.bound), scalar_index(*s.limit));
+  const auto width = static_cast<uint64_t>(lanes());
+  if (auto* c = llvm::dyn_cast<llvm::ConstantInt>(left)) {
+    if (c->getSExtValue() >= static_cast<int64_t>(width)) return nullptr;
+  }
+  left = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, left, b_.getInt64(width));
+  left = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, left, b_.getInt64(0));
+  left = b_.CreateTrunc(left, b_.getInt32Ty());
+  std::vector<llvm::Constant*> numbers;
+  for (unsigned i = 0; i < lanes(); ++i) numbers.push_back(b_.getInt32(i));
+  return b_.CreateICmpSLT(llvm::ConstantVector::get(numbers), b_.CreateVectorSplat(lanes(), left));
+}
+
+}  // namespace gradus::codegen
