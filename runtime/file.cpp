@@ -13,7 +13,6 @@
 #include <fmt/format.h>
 
 #include "runtime/error.h"
-#include "runtime/options.h"
 
 namespace gradus {
 namespace {
@@ -121,8 +120,7 @@ void make_folders(const std::string& path, bool is_private) {
   }
 }
 
-std::string cache_folder() {
-  if (!options().cache_dir.empty()) return options().cache_dir;
+std::string user_cache_folder() {
   if (std::string xdg = environment("XDG_CACHE_HOME"); xdg.starts_with("/")) return xdg + "/gradus";
   if (std::string home = environment("HOME"); !home.empty()) return home + "/.cache/gradus";
   return fmt::format("/tmp/gradus-{}", getuid());

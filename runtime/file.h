@@ -24,8 +24,8 @@ std::string read_file(const std::string& path);
 /// `is_private`). Throws DataError.
 void make_folders(const std::string& path, bool is_private = false);
 
-/// Where kernels and data sets are kept: the option cache_dir, else $XDG_CACHE_HOME/gradus, else
-/// ~/.cache/gradus, else a folder of this user in the system's temporary folder.
-std::string cache_folder();
+/// Where this user's caches are: $XDG_CACHE_HOME/gradus, else ~/.cache/gradus, else a folder of
+/// this user in the system's temporary folder.
+std::string user_cache_folder();
 
 }  // namespace gradus

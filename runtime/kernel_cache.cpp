@@ -196,7 +196,7 @@ std::shared_ptr<KernelCache> kernel_cache() {
   static int64_t current_limit = 0;
   const Options& o = options();
   if (!o.disk_cache) return nullptr;
-  std::string folder = cache_folder() + "/kernels";
+  std::string folder = (o.cache_dir.empty() ? user_cache_folder() : o.cache_dir) + "/kernels";
   std::lock_guard lock(mutex);
   if (current == nullptr || current->folder() != folder || current_limit != o.disk_cache_limit) {
     current = std::make_shared<KernelCache>(folder, o.disk_cache_limit);

@@ -54,8 +54,8 @@ class KernelCache {
   int64_t bytes_until_eviction_ = 0;
 };
 
-/// The cache of the options in force (folder "kernels" in cache_folder()), null if disk_cache is
-/// off. The same object as long as those options stay.
+/// The cache of the options in force (folder "kernels" in cache_dir, which is user_cache_folder()
+/// unless set), null if disk_cache is off. The same object as long as those options stay.
 std::shared_ptr<KernelCache> kernel_cache();
 
 }  // namespace gradus

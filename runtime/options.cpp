@@ -121,7 +121,7 @@ constexpr Row kRows[] = {
      "0 or 1",
      [](std::string_view t, Options& o) { return parse_switch(t, o.nan_check); }},
     {{Option::CacheDir, "GRADUS_CACHE_DIR", "DIR", "$XDG_CACHE_HOME/gradus or ~/.cache/gradus",
-      "where compiled kernels and data sets are kept"},
+      "where compiled kernels are kept"},
      "a folder",
      [](std::string_view t, Options& o) {
        o.cache_dir = t;

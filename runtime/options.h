@@ -43,7 +43,7 @@ struct Options {
   int vector_lanes = 0;              // 0: what the processor has; else 4, 8 or 16
   std::vector<std::string> disable;  // optimisations switched off, sorted, without duplicates
   bool nan_check = false;
-  std::string cache_dir;  // empty: default_cache_dir()
+  std::string cache_dir;  // empty: user_cache_folder()
   bool disk_cache = true;
   int64_t disk_cache_limit = int64_t{256} << 20;  // bytes
   LogLevel log = LogLevel::Warning;

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "runtime/error.h"
-#include "runtime/options.h"
 #include "tests/runtime/temporary_folder.h"
 
 using namespace gradus;
@@ -91,9 +90,8 @@ TEST_CASE("readers never see a part of a file", "[file][threads]") {
   REQUIRE(folder.files() == 1);
 }
 
-TEST_CASE("the option cache_dir decides the cache folder", "[file]") {
-  Options o = options();
-  o.cache_dir = "/somewhere";
-  ScopedOptions scope(o);
-  REQUIRE(cache_folder() == "/somewhere");
+TEST_CASE("the user's cache folder is an absolute one of Gradus", "[file]") {
+  std::string folder = user_cache_folder();
+  REQUIRE(folder.starts_with("/"));
+  REQUIRE(folder.find("gradus") != std::string::npos);
 }
