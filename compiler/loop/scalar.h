@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "runtime/dtype.h"
@@ -21,7 +22,8 @@ enum class ScalarOp : uint8_t {
 std::string_view name_of(ScalarOp op);
 int operands_of(ScalarOp op);
 
-/// An element's bits, zero-extended (a Key does not occur here).
+/// An element's bits, zero-extended. A key is a U64, as it lies in memory: its first word is the
+/// low half; a builder makes U64 of every Key it is asked for.
 using Bits = uint64_t;
 
 template <class T>
@@ -98,7 +100,16 @@ class ScalarBuilder {
 
  private:
   V append(const ScalarNode& node);
+  /// An equal value that needs no new operation, or one that needs less; none.
+  V simplified(ScalarOp op, std::span<const V> in, DType result);
+  bool is_value(V v, double x) const;
+  bool is_zero(V v) const { return is_constant(v) && nodes_[v.id].bits == 0; }
+  bool is_ones(V v) const;
+  /// The operand of v if v is that operation.
+  V operand_if(V v, ScalarOp op) const;
+
   std::vector<ScalarNode> nodes_;
+  std::unordered_multimap<size_t, int32_t> numbered_;
 };
 
 }  // namespace gradus::loop

@@ -1,0 +1,7 @@
+#include "compiler/ops/families.h"
+
+namespace gradus::ops {
+
+void register_index(Registry&) {}
+
+}  // namespace gradus::ops
