@@ -18,6 +18,7 @@ namespace {
 struct Profile {
   std::mutex mutex;
   std::map<std::pair<std::string, std::string>, ProfileRow, std::less<>> rows;
+  CompilationStatistics compilations;
 };
 
 // Never destroyed: timers may end in static destructors.
@@ -86,6 +87,17 @@ std::string profile_text() {
                         row.min_seconds * 1e6, row.max_seconds * 1e6);
   }
   return text;
+}
+
+CompilationStatistics compilation_statistics() {
+  std::lock_guard lock(profile().mutex);
+  return profile().compilations;
+}
+
+void count_compilation(double seconds) {
+  std::lock_guard lock(profile().mutex);
+  ++profile().compilations.compilations;
+  profile().compilations.seconds += seconds;
 }
 
 }  // namespace gradus

@@ -68,4 +68,14 @@ void clear_profile();
 /// The rows as a table; empty if there are none.
 std::string profile_text();
 
+/// Programs compiled by this process (found in a cache in memory: not counted), and the time it
+/// took. Counted whether profiling is on or not.
+struct CompilationStatistics {
+  int64_t compilations = 0;
+  double seconds = 0;
+};
+CompilationStatistics compilation_statistics();
+/// For the compiler: one more.
+void count_compilation(double seconds);
+
 }  // namespace gradus

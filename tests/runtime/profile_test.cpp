@@ -65,3 +65,13 @@ TEST_CASE("nothing is recorded when profiling is off", "[profile]") {
   { ScopedTimer timer("test", "off"); }
   REQUIRE(profile_rows().empty());
 }
+
+TEST_CASE("compilations are counted whether profiling is on or off", "[profile]") {
+  ScopedOptions scope(with_profile(false));
+  CompilationStatistics before = compilation_statistics();
+  count_compilation(0.5);
+  count_compilation(0.25);
+  CompilationStatistics after = compilation_statistics();
+  REQUIRE(after.compilations == before.compilations + 2);
+  REQUIRE(after.seconds == before.seconds + 0.75);
+}
