@@ -93,7 +93,9 @@ struct Stmt {
   enum class Kind : uint8_t { For, Assign, Store, LaneReduce };
   Kind kind = Kind::For;
 
-  // For: variable = 0 … count-1. Where `limit` is given only the points with limit < bound are run.
+  // For: variable = 0 … count-1. Vector loops only: where `limit`, which counts the lanes one by one,
+  // is given, only the points with limit < bound are run; loads that do not vary along the lanes are
+  // made all the same.
   int variable = -1;
   Coefficient count;
   std::vector<Stmt> body;
@@ -101,7 +103,8 @@ struct Stmt {
   Coefficient bound;
 
   // Assign: local (at the current values of its dims) = expr. `merge`: under a limit, points that are
-  // not run keep their value (else it is undefined).
+  // not run keep their value (else it is undefined). What is first assigned in a Serial or Reduce loop
+  // is not read after it.
   // Store: buffer[index] = expr.
   int local = -1, expr = -1, buffer = -1;
   bool merge = false;
