@@ -70,7 +70,7 @@ void set_log_level(LogLevel level) {
   detail::log_threshold.store(static_cast<int>(level), std::memory_order_relaxed);
 }
 
-void log(LogLevel level, std::string_view message) noexcept {
+void write_log(LogLevel level, std::string_view message) noexcept {
   try {
     if (!log_enabled(level)) return;
     SinkState& state = sink_state();

@@ -32,7 +32,7 @@ inline bool log_enabled(LogLevel level) {
 void set_log_level(LogLevel level);
 
 /// Writes one message if its level is on. Any thread; lines never mix. Never throws.
-void log(LogLevel level, std::string_view message) noexcept;
+void write_log(LogLevel level, std::string_view message) noexcept;
 
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
@@ -54,7 +54,7 @@ class ScopedLogSink {
 #define GRADUS_LOG(level, ...)                                              \
   do {                                                                      \
     if (::gradus::log_enabled(::gradus::LogLevel::level))                   \
-      ::gradus::log(::gradus::LogLevel::level, ::fmt::format(__VA_ARGS__)); \
+      ::gradus::write_log(::gradus::LogLevel::level, ::fmt::format(__VA_ARGS__)); \
   } while (0)
 
 }  // namespace gradus

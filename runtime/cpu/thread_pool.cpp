@@ -177,7 +177,7 @@ int ThreadPool::State::start_workers(int wanted) {
       worker.thread = std::thread([this, &worker, thread] { work(worker, thread); });
     } catch (const std::system_error&) {
       workers.pop_back();
-      log(LogLevel::Warning, "the system gives no more threads; programs run on fewer");
+      write_log(LogLevel::Warning, "the system gives no more threads; programs run on fewer");
       break;
     }
   }

@@ -40,7 +40,7 @@ TEST_CASE("messages up to the level reach the sink, formatted", "[log]") {
   GRADUS_LOG(Warning, "b");
   GRADUS_LOG(Info, "c {:.1f}", 2.0);
   GRADUS_LOG(Debug, "d");
-  log(LogLevel::Trace, "e");
+  write_log(LogLevel::Trace, "e");
   REQUIRE(seen == std::vector<std::string>{"error|a 1", "warning|b", "info|c 2.0"});
 }
 
@@ -58,9 +58,9 @@ TEST_CASE("sinks nest, and one that throws does not reach the caller", "[log]") 
   ScopedLogSink outer([&](LogLevel, std::string_view) { ++outer_count; });
   {
     ScopedLogSink inner([](LogLevel, std::string_view) { throw std::runtime_error("sink"); });
-    log(LogLevel::Warning, "(expected on stderr: the sink of a test threw)");
+    write_log(LogLevel::Warning, "(expected on stderr: the sink of a test threw)");
   }
-  log(LogLevel::Warning, "to the outer one");
+  write_log(LogLevel::Warning, "to the outer one");
   REQUIRE(outer_count == 1);
 }
 
