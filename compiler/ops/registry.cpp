@@ -40,14 +40,16 @@ std::string lack(const OpDef& op) {
   if (op.name.empty()) return "a name";
   if (!op.infer) return "a type rule";
   if (!op.reference) return "a reference";
-  if (!op.jvp && op.no_jvp.empty()) return "a JVP rule, or no_jvp that says why";
+  if (!op.jvp && op.linear.empty() && op.no_jvp.empty()) {
+    return "a JVP rule, linearity, or no_jvp that says why";
+  }
   if (!op.batch && op.no_batch.empty()) return "a batching rule, or no_batch that says why";
   if (!op.linear.empty() && !op.transpose && op.no_transpose.empty()) {
     return "a transpose, or no_transpose that says why";
   }
   if (!op.space && op.no_lowering.empty()) return "a space, or no_lowering that says why";
   for (int i : op.linear) {
-    if (i < 0 || (op.operands >= 0 && i >= op.operands)) return "sense: linear in no such operand";
+    if (i < -1 || (op.operands >= 0 && i >= op.operands)) return "sense: linear in no such operand";
   }
   return {};
 }
@@ -62,7 +64,8 @@ size_t OpDef::attribute(std::string_view attribute) const {
 }
 
 bool OpDef::is_linear_in(int operand) const {
-  return std::ranges::find(linear, operand) != linear.end();
+  const auto names = [operand](int i) { return i == operand || i == -1; };
+  return std::ranges::any_of(linear, names);
 }
 
 OpDef& Registry::add(OpDef row) {
