@@ -1,0 +1,10 @@
+#pragma once
+
+#include "compiler/ir/graph.h"
+
+namespace gradus::transforms {
+
+/// Drops nodes that neither outputs nor effects need. Inputs stay.
+ir::Graph dce(const ir::Graph& graph);
+
+}  // namespace gradus::transforms

@@ -1,0 +1,35 @@
+#include "compiler/transforms/passes.h"
+
+#include <algorithm>
+
+#include "compiler/transforms/dce.h"
+#include "compiler/transforms/decompose.h"
+#include "compiler/transforms/fuse_multiply_add.h"
+#include "compiler/transforms/inline_calls.h"
+#include "compiler/transforms/remove_stop_gradient.h"
+#include "compiler/transforms/simplify.h"
+
+namespace gradus::transforms {
+namespace {
+
+constexpr Pass kPasses[] = {
+    {"inline_calls", inline_calls, false},
+    {"remove_stop_gradient", remove_stop_gradient, true},
+    {"dce", dce, true},
+    {"simplify", simplify, true},
+    {"fuse_multiply_add", fuse_multiply_add, true},
+    {"decompose", decompose, false},
+};
+
+}  // namespace
+
+std::span<const Pass> passes() {
+  return kPasses;
+}
+
+const Pass* find_pass(std::string_view name) {
+  const auto it = std::ranges::find(kPasses, name, &Pass::name);
+  return it == std::end(kPasses) ? nullptr : &*it;
+}
+
+}  // namespace gradus::transforms
