@@ -11,7 +11,6 @@ namespace gradus {
 struct SourcePos {
   const char* file = nullptr;
   int line = 0;
-  int column = 0;  // of a graph text, from 1; 0: unknown
   explicit operator bool() const { return file != nullptr; }
   friend bool operator==(const SourcePos&, const SourcePos&) = default;
 };

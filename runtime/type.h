@@ -19,8 +19,7 @@ class Shape {
 
   Shape() = default;
   Shape(std::initializer_list<int64_t> dims) : Shape(std::span(dims.begin(), dims.size())) {}
-  /// Throws ShapeError above kMaxRank dimensions, for negative extents, and above 2^56 elements: so
-  /// that no product of extents or size in bytes ever overflows.
+  /// Throws ShapeError above kMaxRank dimensions and for negative extents.
   explicit Shape(std::span<const int64_t> dims);
 
   int rank() const { return rank_; }
@@ -40,7 +39,6 @@ class Shape {
   }
 
  private:
-  void check_elements() const;
   std::array<int64_t, kMaxRank> dims_{};
   int rank_ = 0;
 };
