@@ -8,6 +8,7 @@ namespace {
 std::string text_of(const Message& m) {
   std::string text = fmt::format("[{}] {}", m.op, m.what);
   if (m.where) text += fmt::format("; {}:{}", m.where.file, m.where.line);
+  if (m.where.column) text += fmt::format(":{}", m.where.column);
   if (!m.remedy.empty()) text += "; " + m.remedy;
   return text;
 }

@@ -11,6 +11,7 @@ namespace gradus {
 struct SourcePos {
   const char* file = nullptr;
   int line = 0;
+  int column = 0;  // of a graph text, from 1; 0: unknown
   explicit operator bool() const { return file != nullptr; }
   friend bool operator==(const SourcePos&, const SourcePos&) = default;
 };

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <vector>
+
 #include "runtime/error.h"
 
 namespace gradus {
@@ -22,6 +24,21 @@ Shape::Shape(std::span<const int64_t> dims) : rank_(static_cast<int>(dims.size()
     }
   }
   std::ranges::copy(dims, dims_.begin());
+  check_elements();
+}
+
+void Shape::check_elements() const {
+  constexpr int64_t kMost = int64_t{1} << 56;
+  int64_t rest = kMost;  // empty dimensions count as 1: the others are multiplied on their own too
+  for (int64_t d : *this) {
+    if (d > rest) {
+      throw ShapeError({.op = "shape",
+                        .what = fmt::format("too many elements; got {}, expected at most 2^56",
+                                            to_string(*this)),
+                        .remedy = "use smaller extents"});
+    }
+    rest /= std::max<int64_t>(d, 1);
+  }
 }
 
 int64_t Shape::elements() const {
@@ -31,11 +48,9 @@ int64_t Shape::elements() const {
 }
 
 Shape Shape::with_inserted(int axis, int64_t extent) const {
-  Shape s = *this;
-  std::copy_backward(s.dims_.begin() + axis, s.dims_.begin() + rank_, s.dims_.begin() + rank_ + 1);
-  s.dims_[axis] = extent;
-  ++s.rank_;
-  return s;
+  std::vector<int64_t> dims(begin(), end());
+  dims.insert(dims.begin() + axis, extent);
+  return Shape(dims);
 }
 
 Shape Shape::without(int axis) const {
@@ -48,6 +63,7 @@ Shape Shape::without(int axis) const {
 Shape Shape::with(int axis, int64_t extent) const {
   Shape s = *this;
   s.dims_[axis] = extent;
+  s.check_elements();
   return s;
 }
 

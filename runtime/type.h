@@ -19,7 +19,8 @@ class Shape {
 
   Shape() = default;
   Shape(std::initializer_list<int64_t> dims) : Shape(std::span(dims.begin(), dims.size())) {}
-  /// Throws ShapeError above kMaxRank dimensions and for negative extents.
+  /// Throws ShapeError above kMaxRank dimensions, for negative extents, and above 2^56 elements: so
+  /// that no product of extents or size in bytes ever overflows.
   explicit Shape(std::span<const int64_t> dims);
 
   int rank() const { return rank_; }
@@ -39,6 +40,7 @@ class Shape {
   }
 
  private:
+  void check_elements() const;
   std::array<int64_t, kMaxRank> dims_{};
   int rank_ = 0;
 };

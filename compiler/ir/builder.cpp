@@ -9,7 +9,7 @@ namespace gradus::ir {
 
 using ops::OpDef;
 
-Builder::Builder(std::string name) {
+Builder::Builder(std::string name, Mode mode) : mode_(mode) {
   graph_.name_ = std::move(name);
   graph_.attrs_.emplace_back();
   graph_.sources_.emplace_back();
@@ -46,7 +46,7 @@ std::vector<Value> Builder::add_node(const OpDef& op, std::span<const Value> ope
     types.push_back(type(v));
   }
   const auto results = op.infer({{op, attrs}, types, source()});
-  const bool free = !op.effect && !op.opaque;
+  const bool free = !op.effect && !op.opaque && mode_ == Mode::Reduce;
   if (free && op.commutative && in.size() >= 2 && graph_.value_index(in[1]) < graph_.value_index(in[0])) {
     std::swap(in[0], in[1]);
   }

@@ -10,7 +10,11 @@ namespace gradus::ir {
 
 class Builder {
  public:
-  explicit Builder(std::string name = "main");
+  /// Verbatim: nodes are type-checked only and appended as given, neither folded, simplified, put in
+  /// order nor numbered, so that a graph's text reads back to the same nodes.
+  enum class Mode : uint8_t { Reduce, Verbatim };
+
+  explicit Builder(std::string name = "main", Mode mode = Mode::Reduce);
 
   /// Appends an input.
   Value parameter(Type type, std::string name = {});
@@ -55,6 +59,7 @@ class Builder {
                  const Attrs& attrs) const;
 
   Graph graph_;
+  Mode mode_;
   uint32_t source_ = 0;
   std::unordered_multimap<size_t, NodeId> numbered_;
   std::unordered_multimap<size_t, uint32_t> type_index_;

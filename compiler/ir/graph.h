@@ -76,6 +76,8 @@ class Graph {
   /// Paths such as "params[0].w", for messages and dumps; may be empty strings.
   const std::string& input_name(size_t i) const { return input_names_[i]; }
   const std::string& output_name(size_t i) const { return output_names_[i]; }
+  std::span<const std::string> input_names() const { return input_names_; }
+  std::span<const std::string> output_names() const { return output_names_; }
   const std::string& name() const { return name_; }
 
   std::vector<Type> input_types() const;
@@ -83,6 +85,7 @@ class Graph {
 
  private:
   friend class Builder;
+  friend struct BrokenGraph;  // tests of verify make graphs that break its rules
   size_t attr_index(NodeId n, std::string_view name) const;
 
   std::string name_ = "main";
