@@ -3,8 +3,12 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <fstream>
+#include <iterator>
 #include <map>
 
+#include "compiler/ir/parse.h"
+#include "compiler/ir/print.h"
 #include "compiler/ops/op.h"
 
 using namespace gradus;
@@ -46,4 +50,15 @@ TEST_CASE("S3's step has parameters in, parameters out, with their names") {
   }
   CHECK(step.input_name(0) == "params[0].w");
   CHECK(step.type(step.inputs()[6]) == (Type{DType::F32, {96, 784}}));
+}
+
+TEST_CASE("S3's step as text is the golden one, and parses back") {
+  const ir::Graph step = testing::s3_step(128);
+  const std::string text = ir::print(step, {.sources = false});
+  // The text that came out, to compare or to replace the golden one with.
+  std::ofstream(GRADUS_BINARY_DIR "/s3_step.gr") << text;
+  std::ifstream file(GRADUS_SOURCE_DIR "/tests/golden/s3_step.gr");
+  const std::string golden{std::istreambuf_iterator<char>(file), {}};
+  CHECK(text == golden);
+  CHECK(ir::structurally_equal(ir::parse(golden, "s3_step.gr"), step));
 }
