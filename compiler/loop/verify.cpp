@@ -257,8 +257,8 @@ class Verifier {
   const std::string& name_of_variable(int v) const { return k_.variables[v].name; }
 
   void check_open(int variable) const {
-    require(variable < 0 || open_[variable], "'{}' is used outside its loop",
-            name_of_variable(variable));
+    if (variable < 0) return;  // a constant term
+    require(open_[variable], "'{}' is used outside its loop", name_of_variable(variable));
   }
 
   void check_index_here(const Index& index) const {
