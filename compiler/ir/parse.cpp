@@ -193,8 +193,8 @@ GraphParser::Named GraphParser::named_value() {
 Value GraphParser::operand(const Token& token) const {
   const auto it = values_.find(token.text);
   if (it == values_.end()) {
-    lex_.fail(token.offset, fmt::format("%{} is used before its definition", token.text),
-              "define it in a statement above");
+    lex_.fail(token.offset, fmt::format("%{} is not defined above", token.text),
+              "define each value before it is used");
   }
   return it->second;
 }
@@ -441,12 +441,11 @@ std::vector<Value> GraphParser::append(Statement& s) {
   const size_t count = s.operands.size();
   const size_t most = std::numeric_limits<uint16_t>::max();
   if ((op.operands >= 0 && static_cast<size_t>(op.operands) != count) || count > most) {
-    lex_.fail(
-        s.op_token.offset,
-        fmt::format("'{}' takes {} operands; got {}", op.name,
-                    op.operands < 0 ? fmt::format("at most {}", most) : std::to_string(op.operands),
-                    count),
-        {});
+    lex_.fail(s.op_token.offset,
+              fmt::format(
+                  "'{}' has the wrong number of operands; got {}, expected {}", op.name, count,
+                  op.operands < 0 ? fmt::format("at most {}", most) : std::to_string(op.operands)),
+              {});
   }
   Attrs attrs;
   for (auto& a : s.attrs)
@@ -478,8 +477,9 @@ void GraphParser::define(const Statement& s, std::span<const Value> values) {
   const size_t count = values.size();
   if (s.results.size() != count || s.types.size() != count) {
     lex_.fail(s.op_token.offset,
-              fmt::format("'{}' has {} results here; got {} names and {} types", s.op->name, count,
-                          s.results.size(), s.types.size()),
+              fmt::format("'{}' has the wrong number of results; got {} names and {} types, "
+                          "expected {} of each",
+                          s.op->name, s.results.size(), s.types.size(), count),
               "name and type every result");
   }
   for (size_t i = 0; i < count; ++i) {
