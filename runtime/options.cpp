@@ -168,7 +168,7 @@ constexpr Row kRows[] = {
        o.dump_file = t;
        return true;
      }},
-    {{Option::Spin, "GRADUS_SPIN", "MICROSECONDS", "50",
+    {{Option::Spin, "GRADUS_SPIN", "MICROSECONDS", "200",
       "how long an idle worker thread waits for the next program before it sleeps"},
      "a number from 0 to 1000000",
      [](std::string_view t, Options& o) {

@@ -52,7 +52,7 @@ struct Options {
   std::string dump_function;      // empty: every function
   DumpFormat dump_format = DumpFormat::Text;
   std::string dump_file;  // empty: stderr
-  int spin_microseconds = 50;
+  int spin_microseconds = 200;
   int64_t memory_limit = 0;  // bytes; 0: what the system gives
 
   bool is_disabled(std::string_view optimisation) const;
