@@ -24,7 +24,7 @@ double reference_erf_inv(double x) {
   for (int i = 0; i < 6; ++i) {
     // 1 - |x| keeps its digits where erf is about 1.
     const double tail = std::erfc(std::fabs(y)) - (1 - std::fabs(x));
-    const double error = std::fabs(x) > 0.5 ? -std::copysign(tail, x) : std::erf(y) - x;
+    const double error = std::fabs(x) > 0.5 ? std::copysign(1, -x) * tail : std::erf(y) - x;
     y -= error / (kTwoOverSqrtPi * std::exp(-y * y) + y * error);
   }
   return x == 0 ? x : y;
