@@ -11,6 +11,12 @@ namespace gradus {
 struct SourcePos {
   const char* file = nullptr;
   int line = 0;
+
+  /// The caller's line; as the default of a parameter, the line of the call.
+  static constexpr SourcePos here(const char* file = __builtin_FILE(),
+                                  int line = __builtin_LINE()) {
+    return {file, line};
+  }
   int column = 0;  // of a graph text, from 1; 0: unknown
   explicit operator bool() const { return file != nullptr; }
   friend bool operator==(const SourcePos&, const SourcePos&) = default;

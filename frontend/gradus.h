@@ -1,0 +1,8 @@
+// Gradus: all that a program needs.
+#pragma once
+
+#include <gradus/ops.h>
+#include <gradus/pytree.h>
+#include <gradus/random.h>
+#include <gradus/tensor.h>
+#include <gradus/transform.h>
