@@ -60,6 +60,8 @@ struct Operand {
   DType dtype{};
 };
 
+/// Layout ops that are nodes after all (concatenate, pad with a computed fill; kind Elementwise): the
+/// value is that of the first operand all of whose guards hold. A copy (op == nullptr) has one operand.
 enum class NodeKind : uint8_t { Input, Elementwise, Reduce, Product, Gather, Scatter, Dead };
 
 struct Node {
@@ -68,7 +70,8 @@ struct Node {
   ir::Attrs attributes;            // of the op
   ir::NodeId origin = 0;           // graph node it comes from (source position, name)
   int result = 0;                  // which result of the op
-  int input = -1;                  // Kind::Input: index of the graph's input
+  int input = -1;                  // Kind::Input: index of the graph's input; -1: the dense
+                                   // constant `origin`, which the executable owns
   DType dtype{};
   std::vector<int64_t> extents;    // of the axes
   int parallel = 0;
@@ -78,6 +81,8 @@ struct Node {
   std::vector<std::string> loops;
   std::vector<int64_t> static_key;
   bool out = false;                // an output of the graph
+  /// Scatter: parallel axes first … second-1, as one row-major index, are compared with the data.
+  std::pair<int, int> data_axes{0, 0};
 
   /// Partial results (numeric plan): the reduced axes `label` are cut into `parts` runs of `granule`
   /// points of their row-major product; result p of parts is stored for each. 1: not partial.
@@ -110,13 +115,33 @@ struct Schedule {
   std::vector<Region> regions;  // by phase
   std::vector<int> outputs;     // graph output -> node; distinct nodes
   int barriers = 0;
+  int inner_barriers = 0;       // in each iteration of the loops
+};
+
+/// How finely leaves are cut.
+enum class LeafGrouping : uint8_t {
+  /// A product has a leaf of its own, with elementwise operands folded in and the elementwise
+  /// consumers at exactly its points; a scatter is alone. What a code generator takes.
+  CodeGeneration,
+  /// Components of one level along tight reads, whatever their kinds: for comparison with the
+  /// published tables.
+  Tight,
+};
+
+struct PlaceOptions {
+  int workers = 16;  // nominal: the numeric plan must not see the machine
+  LeafGrouping grouping = LeafGrouping::CodeGeneration;
 };
 
 /// Graph -> nodes: atoms, views composed, value-numbered. Every output is a node of its own.
 Schedule translate(const ir::Graph& graph);
-/// Carriers, partial sums, phases, sinking, repeats, regions, leaves. `workers` is nominal.
-void place(Schedule& schedule, int workers = 16);
+/// Carriers, partial sums, phases, sinking, repeats, regions, leaves.
+void place(Schedule& schedule, const PlaceOptions& options = {});
+/// Throws InternalError if a placed schedule breaks an invariant of phases, regions or leaves.
+void check(const Schedule& schedule);
 /// The table that dumps show and golden tests compare.
 std::string to_string(const Schedule& schedule);
+/// Every region with its leaves, and every node with its source position, reads, flops and bytes.
+std::string describe(const Schedule& schedule, const ir::Graph& graph);
 
 }  // namespace gradus::schedule

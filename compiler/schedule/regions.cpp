@@ -1,0 +1,48 @@
+// Regions: components of equal phase along non-blocking reads. Acyclic, since every read that leaves
+// a region raises the phase. The uniform nodes of a phase form one region.
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "compiler/schedule/state.h"
+#include "compiler/schedule/union_find.h"
+
+namespace gradus::schedule {
+
+void find_regions(State& st) {
+  const auto order = st.ordered().order;
+  UnionFind joined(st.nodes.size());
+  for (int v : order) {
+    for (const Read& r : st.nodes[v].reads) {
+      const int u = r.source;
+      if (st.is_input(u) || st.phase[u] != st.phase[v]) continue;
+      if (st.is_shared(v) && st.is_shared(u)) joined.join(u, v);
+    }
+  }
+  std::map<std::tuple<int, bool, int>, std::vector<int>> groups;
+  for (int v : order) {
+    const bool shared = st.is_shared(v);
+    groups[{st.phase[v], shared, shared ? joined.find(v) : 0}].push_back(v);
+  }
+  st.s.regions.clear();
+  for (auto& [key, nodes] : groups) {
+    st.s.regions.push_back({std::get<0>(key), std::get<1>(key), std::move(nodes), {}});
+  }
+  std::ranges::sort(st.s.regions, {}, [](const Region& r) {
+    return std::tuple(r.phase, r.shared, r.nodes[0]);
+  });
+  st.s.region_of.assign(st.nodes.size(), -1);
+  for (size_t i = 0; i < st.s.regions.size(); ++i) {
+    for (int v : st.s.regions[i].nodes) st.s.region_of[v] = static_cast<int>(i);
+  }
+  st.s.stored.assign(st.nodes.size(), 0);
+  int last = 1;
+  for (int v : order) {
+    st.s.stored[v] = st.crosses(v);
+    // A last phase of uniform nodes alone runs on one worker after the join: no barrier of its own.
+    if (!st.label[v].empty()) last = std::max(last, st.phase[v]);
+  }
+  st.s.barriers = last - 1;
+}
+
+}  // namespace gradus::schedule
