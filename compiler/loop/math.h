@@ -11,4 +11,17 @@ namespace gradus::loop {
 V max(ScalarBuilder& s, V x, V y);
 V min(ScalarBuilder& s, V x, V y);
 
+V exp(ScalarBuilder& s, V x);
+V expm1(ScalarBuilder& s, V x);
+V log(ScalarBuilder& s, V x);
+V log1p(ScalarBuilder& s, V x);
+V tanh(ScalarBuilder& s, V x);
+V logistic(ScalarBuilder& s, V x);
+V sin(ScalarBuilder& s, V x);
+V cos(ScalarBuilder& s, V x);
+V atan2(ScalarBuilder& s, V y, V x);
+V erf(ScalarBuilder& s, V x);
+V erf_inv(ScalarBuilder& s, V x);
+V pow(ScalarBuilder& s, V x, V y);
+
 }  // namespace gradus::loop

@@ -32,26 +32,32 @@ double reference_erf_inv(double x) {
 
 void register_exponentials(Registry& r) {
   elementwise(r, "exp", kFloat)
+      .scalar([](S& s, V x) { return loop::exp(s, x); })
       .ref([](double x) { return std::exp(x); })
       .jvp([](const D& d) { return d.t * d.out; })
       .flops(16);
   elementwise(r, "expm1", kFloat)
+      .scalar([](S& s, V x) { return loop::expm1(s, x); })
       .ref([](double x) { return std::expm1(x); })
       .jvp([](const D& d) { return d.t * (d.out + 1); })
       .flops(24);
   elementwise(r, "log", kFloat)
+      .scalar([](S& s, V x) { return loop::log(s, x); })
       .ref([](double x) { return std::log(x); })
       .jvp([](const D& d) { return d.t / d.x; })
       .flops(24);
   elementwise(r, "log1p", kFloat)
+      .scalar([](S& s, V x) { return loop::log1p(s, x); })
       .ref([](double x) { return std::log1p(x); })
       .jvp([](const D& d) { return d.t / (d.x + 1); })
       .flops(28);
   elementwise(r, "tanh", kFloat)
+      .scalar([](S& s, V x) { return loop::tanh(s, x); })
       .ref([](double x) { return std::tanh(x); })
       .jvp([](const D& d) { return d.t * (1 - d.out * d.out); })
       .flops(32);
   elementwise(r, "logistic", kFloat)
+      .scalar([](S& s, V x) { return loop::logistic(s, x); })
       .ref([](double x) { return 1 / (1 + std::exp(-x)); })
       .jvp([](const D& d) { return d.t * (d.out * (1 - d.out)); })
       .flops(24);
@@ -81,6 +87,7 @@ void register_powers(Registry& r) {
   // Each partial is finite wherever the other operand alone would spoil it: x^y by x at y = 0, by y
   // at x = 0.
   elementwise(r, "pow", kFloat, 2)
+      .scalar([](S& s, V x, V y) { return loop::pow(s, x, y); })
       .ref([](double x, double y) { return std::pow(x, y); })
       .jvp(
           [](const D& d) {
@@ -97,14 +104,17 @@ void register_powers(Registry& r) {
 
 void register_trigonometry(Registry& r) {
   elementwise(r, "sin", kFloat)
+      .scalar([](S& s, V x) { return loop::sin(s, x); })
       .ref([](double x) { return std::sin(x); })
       .jvp([](const D& d) { return d.t * cos(d.x); })
       .flops(32);
   elementwise(r, "cos", kFloat)
+      .scalar([](S& s, V x) { return loop::cos(s, x); })
       .ref([](double x) { return std::cos(x); })
       .jvp([](const D& d) { return -(d.t * sin(d.x)); })
       .flops(32);
   elementwise(r, "atan2", kFloat, 2)
+      .scalar([](S& s, V y, V x) { return loop::atan2(s, y, x); })
       .ref([](double y, double x) { return std::atan2(y, x); })
       .jvp([](const D& d) { return d.t * (d.y / (d.x * d.x + d.y * d.y)); },
            [](const D& d) { return -(d.t * (d.x / (d.x * d.x + d.y * d.y))); })
@@ -113,10 +123,12 @@ void register_trigonometry(Registry& r) {
 
 void register_error_functions(Registry& r) {
   elementwise(r, "erf", kFloat)
+      .scalar([](S& s, V x) { return loop::erf(s, x); })
       .ref([](double x) { return std::erf(x); })
       .jvp([](const D& d) { return d.t * (kTwoOverSqrtPi * exp(-(d.x * d.x))); })
       .flops(40);
   elementwise(r, "erf_inv", kFloat)
+      .scalar([](S& s, V x) { return loop::erf_inv(s, x); })
       .ref(reference_erf_inv)
       .jvp([](const D& d) { return d.t * ((1 / kTwoOverSqrtPi) * exp(d.out * d.out)); })
       .flops(48);

@@ -48,6 +48,9 @@ std::string lack(const OpDef& op) {
     return "a transpose, or no_transpose that says why";
   }
   if (!op.space && op.no_lowering.empty()) return "a space, or no_lowering that says why";
+  if (op.family == Family::Elementwise && !op.scalar && op.no_lowering.empty()) {
+    return "a scalar program, or no_lowering that says why";
+  }
   for (int i : op.linear) {
     if (i < -1 || (op.operands >= 0 && i >= op.operands)) return "sense: linear in no such operand";
   }
