@@ -25,7 +25,7 @@ struct Panel {
 };
 
 /// Any strides: one element at a time.
-void pack_elements(const Panel& p) {
+void pack_any(const Panel& p) {
   for (int64_t k = 0; k < p.k; ++k) {
     std::byte* d = p.dst + k * p.width * p.size;
     const std::byte* s = p.src + k * p.src_k;
@@ -38,12 +38,12 @@ void pack_elements(const Panel& p) {
 
 /// The source's columns are contiguous.
 void copy_panel(const Panel& p, const Isa& isa) {
-  if (p.rows == p.width) {
+  const auto there = static_cast<size_t>(p.rows * p.size);
+  const auto all = static_cast<size_t>(p.width * p.size);
+  if (there == all && all % 64 == 0) {
     isa.copy(p.src, p.src_k, p.k, p.width * p.size / 64, p.dst);
     return;
   }
-  const auto there = static_cast<size_t>(p.rows * p.size);
-  const auto all = static_cast<size_t>(p.width * p.size);
   for (int64_t k = 0; k < p.k; ++k) {
     std::byte* d = p.dst + k * p.width * p.size;
     std::memcpy(d, p.src + k * p.src_k, there);
@@ -51,9 +51,11 @@ void copy_panel(const Panel& p, const Isa& isa) {
   }
 }
 
-/// A block of fewer rows or columns than the strip's, through a padded copy of it.
+/// A block of `rows` x `columns` elements, both at most the strip's, of which `kept` rows are
+/// written, padded with zeros: through a padded copy.
 void transpose_edge(const Strip& strip, const std::byte* src, int64_t src_stride, int64_t rows,
-                    int64_t columns, int64_t size, std::byte* dst, int64_t dst_stride) {
+                    int64_t columns, int64_t size, std::byte* dst, int64_t dst_stride,
+                    int64_t kept) {
   std::byte in[16 * 64] = {}, out[16 * 64];
   const int64_t in_stride = strip.columns * size, out_stride = strip.rows * size;
   for (int64_t r = 0; r < rows; ++r) {
@@ -61,7 +63,7 @@ void transpose_edge(const Strip& strip, const std::byte* src, int64_t src_stride
   }
   strip.run(in, in_stride, 1, out, out_stride);
   for (int64_t c = 0; c < columns; ++c) {
-    std::memcpy(dst + c * dst_stride, out + c * out_stride, static_cast<size_t>(out_stride));
+    std::memcpy(dst + c * dst_stride, out + c * out_stride, static_cast<size_t>(kept * size));
   }
 }
 
@@ -72,6 +74,7 @@ void transpose_panel(const Panel& p, const Strip& strip) {
     const int64_t k1 = std::min(k0 + kChunk, p.k);
     for (int64_t j = 0; j < p.width; j += strip.rows) {
       const int64_t rows = std::clamp<int64_t>(p.rows - j, 0, strip.rows);
+      const int64_t kept = std::min<int64_t>(strip.rows, p.width - j);
       const std::byte* src = p.src + j * p.src_n;
       std::byte* dst = p.dst + j * p.size;
       int64_t k = k0;
@@ -81,9 +84,9 @@ void transpose_panel(const Panel& p, const Strip& strip) {
         k += blocks * strip.columns;
       }
       for (; k < k1; k += strip.columns) {
-        transpose_edge(strip, src + k * p.size, p.src_n, rows,
-                       std::min<int64_t>(strip.columns, k1 - k), p.size, dst + k * dst_stride,
-                       dst_stride);
+        const int64_t columns = std::min<int64_t>(strip.columns, k1 - k);
+        transpose_edge(strip, src + k * p.size, p.src_n, rows, columns, p.size,
+                       dst + k * dst_stride, dst_stride, kept);
       }
     }
   }
@@ -105,10 +108,10 @@ void pack_with(const Isa& isa, int64_t size, void* const* buffers, const int64_t
                       .dst = dst + p * k * width * size};
     if (stride_n == 1) {
       copy_panel(panel, isa);
-    } else if (stride_k == 1) {
+    } else if (stride_k == 1 && size >= 4) {
       transpose_panel(panel, size == 4 ? isa.transpose_4 : isa.transpose_8);
     } else {
-      pack_elements(panel);
+      pack_any(panel);
     }
   }
 }
@@ -129,6 +132,11 @@ const Isa& best_isa() {
   return best;
 }
 
+template <int64_t size>
+void pack_elements_of(void* const* buffers, const int64_t* args) {
+  pack_with(best_isa(), size, buffers, args);
+}
+
 }  // namespace
 
 bool can_pack_with(PackIsa isa) {
@@ -139,16 +147,23 @@ bool can_pack_with(PackIsa isa) {
   return isa == PackIsa::Portable;
 }
 
-void pack_panels(PackIsa isa, int element_size, void* const* buffers, const int64_t* args) {
-  pack_with(isa_named(isa), element_size, buffers, args);
+void pack_panels_with(PackIsa isa, size_t element_bytes, void* const* buffers,
+                      const int64_t* args) {
+  pack_with(isa_named(isa), static_cast<int64_t>(element_bytes), buffers, args);
 }
 
-void pack_panels_4(void* const* buffers, const int64_t* args) {
-  pack_with(best_isa(), 4, buffers, args);
-}
-
-void pack_panels_8(void* const* buffers, const int64_t* args) {
-  pack_with(best_isa(), 8, buffers, args);
+LeafFunction pack_panels(size_t element_bytes) {
+  switch (element_bytes) {
+    case 1:
+      return pack_elements_of<1>;
+    case 2:
+      return pack_elements_of<2>;
+    case 4:
+      return pack_elements_of<4>;
+    default:
+      GRADUS_CHECK(element_bytes == 8);
+      return pack_elements_of<8>;
+  }
 }
 
 }  // namespace gradus

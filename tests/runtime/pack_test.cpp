@@ -29,7 +29,7 @@ void check(int64_t n, int64_t k, int64_t stride_n, int64_t stride_k, int64_t wid
     const int64_t middle = panels / 2;
     for (const auto& [begin, end] : {std::array{middle, panels}, std::array{int64_t{0}, middle}}) {
       const int64_t args[] = {begin, end, n, k, stride_n, stride_k, width};
-      pack_panels(isa, sizeof(T), buffers, args);
+      pack_panels_with(isa, sizeof(T), buffers, args);
     }
     size_t wrong = 0;
     for (int64_t p = 0; p <= panels; ++p) {
@@ -49,7 +49,7 @@ void check(int64_t n, int64_t k, int64_t stride_n, int64_t stride_k, int64_t wid
 
 template <class T>
 void check_all() {
-  for (int64_t width : {16, 32, 48, 64}) {
+  for (int64_t width : {2, 4, 12, 16, 20, 32, 48, 64, 128}) {
     for (int64_t n : {1, 16, 47, 48, 49, 130}) {
       for (int64_t k : {0, 1, 3, 16, 17, 64, 67, 150}) {
         check<T>(n, k, 1, n, width);  // columns contiguous
@@ -73,6 +73,11 @@ TEST_CASE("panels of 8-byte elements are packed, transposed or not, with zeros b
   check_all<uint64_t>();
 }
 
+TEST_CASE("panels of 1- and 2-byte elements are packed") {
+  check_all<uint8_t>();
+  check_all<uint16_t>();
+}
+
 TEST_CASE("the leaf kernels take the best instruction set of this CPU") {
   const std::vector<float> a(40 * 20, 2.5f);
   const std::vector<double> b(40 * 20, -1.5);
@@ -81,8 +86,8 @@ TEST_CASE("the leaf kernels take the best instruction set of this CPU") {
   const int64_t args[] = {0, 1, 40, 20, 20, 1, 48};
   void* buffers_a[] = {packed_a.data(), const_cast<float*>(a.data())};
   void* buffers_b[] = {packed_b.data(), const_cast<double*>(b.data())};
-  pack_panels_4(buffers_a, args);
-  pack_panels_8(buffers_b, args);
+  pack_panels(4)(buffers_a, args);
+  pack_panels(8)(buffers_b, args);
   for (int i = 0; i < 20 * 48; ++i) {
     REQUIRE(packed_a[i] == (i % 48 < 40 ? 2.5f : 0.0f));
     REQUIRE(packed_b[i] == (i % 48 < 40 ? -1.5 : 0.0));
