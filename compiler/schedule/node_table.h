@@ -41,5 +41,7 @@ int same_axis(const Read& read, int source_axis);
 /// The sum of a product (or of a sum) that nobody else reads becomes a product (a sum) with more
 /// reduced axes; what it leaves unread stays in place.
 void merge_sums(std::vector<Node>& nodes);
+/// Gives the axes of products the order of their readers. Reads must have `same`.
+void orient_products(Schedule& schedule);
 
 }  // namespace gradus::schedule

@@ -9,8 +9,39 @@ namespace gradus::schedule {
 using ir::NodeId;
 using ir::Value;
 using ops::OpDef;
-using ops::Space;
-using ops::SpaceKind;
+
+namespace {
+
+/// Drops nodes that no output needs.
+void keep_live(Schedule& schedule) {
+  std::vector<Node> nodes = std::move(schedule.nodes);
+  std::vector<int> number(nodes.size(), -1), stack;
+  for (int v : schedule.outputs) {
+    number[v] = 0;
+    stack.push_back(v);
+  }
+  while (!stack.empty()) {
+    const int v = stack.back();
+    stack.pop_back();
+    for (const Read& r : nodes[v].reads) {
+      if (number[r.source] == 0) continue;
+      number[r.source] = 0;
+      stack.push_back(r.source);
+    }
+  }
+  schedule.nodes.clear();
+  for (size_t v = 0; v < nodes.size(); ++v) {
+    if (number[v] < 0) continue;
+    number[v] = static_cast<int>(schedule.nodes.size());
+    schedule.nodes.push_back(std::move(nodes[v]));
+  }
+  for (int& v : schedule.outputs) v = number[v];
+  for (Node& n : schedule.nodes) {
+    for (Read& r : n.reads) r.source = number[r.source];
+  }
+}
+
+}  // namespace
 
 Schedule translate(const ir::Graph& graph) { return Translator(graph).run(); }
 
@@ -39,7 +70,12 @@ Schedule Translator::run() {
     schedule.outputs.push_back(output(v));
   }
   merge_sums(table_.nodes);
-  finish(schedule);
+  schedule.nodes = std::move(table_.nodes);
+  for (Node& n : schedule.nodes) {
+    for (Read& r : n.reads) r.same = identical_axes(n, schedule.nodes[r.source], r);
+  }
+  orient_products(schedule);
+  keep_live(schedule);
   return schedule;
 }
 
@@ -219,36 +255,6 @@ int Translator::output(Value v) {
   }
   table_.nodes[node].out = true;
   return node;
-}
-
-void Translator::finish(Schedule& schedule) {
-  auto& nodes = table_.nodes;
-  std::vector<int> number(nodes.size(), -1), stack;
-  for (int v : schedule.outputs) {
-    number[v] = 0;
-    stack.push_back(v);
-  }
-  while (!stack.empty()) {
-    const int v = stack.back();
-    stack.pop_back();
-    for (const Read& r : nodes[v].reads) {
-      if (number[r.source] == 0) continue;
-      number[r.source] = 0;
-      stack.push_back(r.source);
-    }
-  }
-  for (size_t v = 0; v < nodes.size(); ++v) {
-    if (number[v] < 0) continue;
-    number[v] = static_cast<int>(schedule.nodes.size());
-    schedule.nodes.push_back(std::move(nodes[v]));
-  }
-  for (int& v : schedule.outputs) v = number[v];
-  for (Node& n : schedule.nodes) {
-    for (Read& r : n.reads) {
-      r.source = number[r.source];
-      r.same = identical_axes(n, schedule.nodes[r.source], r);
-    }
-  }
 }
 
 }  // namespace gradus::schedule

@@ -60,7 +60,6 @@ class Translator {
   View scalar_node(const View& v);
   bool is_plain(const View& v) const;
   int output(ir::Value v);
-  void finish(Schedule& schedule);
 
   const ir::Graph& graph_;
   std::vector<uint32_t> uses_;
