@@ -147,6 +147,8 @@ std::string descr_of(DType dtype) {
 }
 
 std::optional<DType> dtype_of_descr(std::string_view descr) {
+  constexpr std::string_view kByteOrders = "<>|=";
+  if (descr.empty() || kByteOrders.find(descr[0]) == std::string_view::npos) return {};
   for (int i = 0; i <= static_cast<int>(DType::Key); ++i) {
     const auto dtype = static_cast<DType>(i);
     if (dtype != DType::Key && descr.substr(1) == descr_of(dtype).substr(1)) return dtype;
@@ -212,7 +214,7 @@ NpyArray read_npy(const std::string& path) {
   const auto header = parse_header(read_header(file, path));
   if (!header) fail(path, "its header is no description of an array", "write it with numpy.save");
   const auto dtype = dtype_of_descr(header->descr);
-  if (!dtype || std::string_view("<>|=").find(header->descr[0]) == std::string_view::npos) {
+  if (!dtype) {
     fail(path, fmt::format("element type '{}' has no counterpart", header->descr),
          "convert it with astype to bool, an integer, float32 or float64");
   }
