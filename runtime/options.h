@@ -35,7 +35,7 @@ enum class Option : uint8_t {
   MemoryLimit,
 };
 
-enum class DumpFormat : uint8_t { Text, Dot, Json, Svg };
+enum class DumpFormat : uint8_t { Text, Dot, Json };
 
 struct Options {
   int threads = 0;  // 0: as many as there are physical cores for this process
