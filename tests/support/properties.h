@@ -11,7 +11,7 @@ namespace gradus::testing {
 
 /// jvp(f) along random tangents of the inputs `wrt` against central differences.
 std::string check_jvp(const ir::Graph& f, const Arrays& inputs, std::span<const int> wrt,
-                      Random& random, double tolerance = 1e-6);
+                      Random& random, double tolerance = 1e-6, double step = 1e-5);
 /// <ct, J t> = <J^T ct, t>.
 std::string check_transpose(const ir::Graph& f, const Arrays& inputs, std::span<const int> wrt,
                             Random& random, double tolerance = 1e-10);
