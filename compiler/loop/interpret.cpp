@@ -49,10 +49,11 @@ class Machine {
         size *= k_.variables[d].count;
       locals_.emplace_back(size, Value{0, static_cast<int>(i)});
     }
-    for (const BufferParam& b : k_.buffers) {
+    for (size_t b = 0; b < k_.buffers.size(); ++b) {
       bool shared = false;
-      for (const BufferParam& other : k_.buffers) {
-        shared |= other.written && other.alias_group == b.alias_group;
+      for (size_t other = 0; other < k_.buffers.size(); ++other) {
+        const bool may_be = k_.buffers[other].alias_group == k_.buffers[b].alias_group;
+        shared |= k_.buffers[other].written && (may_be || buffers[other] == buffers[b]);
       }
       watched_.push_back(shared);
     }

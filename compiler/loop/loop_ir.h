@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,6 +18,9 @@
 #include "compiler/loop/scalar.h"
 
 namespace gradus::loop {
+
+/// A set of a kernel's variables, of its locals or of its alias groups: no kernel has more of them.
+using NumberSet = std::bitset<256>;
 
 enum class LoopKind : uint8_t { Serial, Reduce, Unroll, Vector };
 

@@ -52,13 +52,13 @@ class Verifier {
   }
 
   void check_tables() {
-    // Emitters keep sets of them as bit masks.
-    require(std::max({k_.buffers.size(), k_.variables.size(), k_.locals.size()}) <= 64,
-            "more than 64 buffers, variables or locals");
+    constexpr int most = static_cast<int>(NumberSet().size());
+    require(std::max({k_.buffers.size(), k_.variables.size(), k_.locals.size()}) <= most,
+            "more than {} buffers, variables or locals", most);
     for (size_t i = 0; i < k_.buffers.size(); ++i) {
       require(k_.buffers[i].dtype != DType::Key, "buffer b{} holds keys", i);
       const int group = k_.buffers[i].alias_group;
-      require(group >= 0 && group < 64, "buffer b{} has the alias group {}", i, group);
+      require(group >= 0 && group < most, "buffer b{} has the alias group {}", i, group);
     }
     for (const Variable& v : k_.variables) {
       const bool constant = v.kind == LoopKind::Unroll || v.kind == LoopKind::Vector;

@@ -54,11 +54,11 @@ void rejects(const char* message, F&& build) {
 
 TEST_CASE("a kernel whose tables are wrong is rejected") {
   rejects("buffer b3 holds keys", [](Parts&, Kernel& k) { k.add_buffer({DType::Key}); });
-  rejects("buffer b3 has the alias group 64", [](Parts&, Kernel& k) {
-    k.add_buffer({DType::F32, false, 64});
+  rejects("buffer b3 has the alias group 256", [](Parts&, Kernel& k) {
+    k.add_buffer({DType::F32, false, 256});
   });
-  rejects("more than 64 buffers, variables or locals", [](Parts&, Kernel& k) {
-    for (int i = 0; i < 65; ++i)
+  rejects("more than 256 buffers, variables or locals", [](Parts&, Kernel& k) {
+    for (int i = 0; i < 257; ++i)
       k.add_local("y", DType::F32, {});
   });
   rejects("variable 'w' has the count 0",

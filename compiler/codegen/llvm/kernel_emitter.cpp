@@ -16,12 +16,14 @@ using loop::Stmt;
 namespace {
 
 /// Locals assigned and alias groups stored to in these statements.
-void collect_changes(const loop::Kernel& k, const std::vector<Stmt>& body, uint64_t& locals,
-                     uint64_t& groups) {
+void collect_changes(const loop::Kernel& k, const std::vector<Stmt>& body, loop::NumberSet& locals,
+                     loop::NumberSet& groups) {
   for (const Stmt& s : body) {
-    if (s.kind == Stmt::Kind::Assign) locals |= uint64_t{1} << s.local;
-    if (s.kind == Stmt::Kind::Store) groups |= uint64_t{1} << k.buffers[s.buffer].alias_group;
-    for (int t : s.targets) locals |= uint64_t{1} << t;
+    if (s.kind == Stmt::Kind::Assign) locals.set(s.local);
+    if (s.kind == Stmt::Kind::Store) groups.set(k.buffers[s.buffer].alias_group);
+    for (int t : s.targets) {
+      locals.set(t);
+    }
     collect_changes(k, s.body, locals, groups);
   }
 }
@@ -30,7 +32,8 @@ void collect_changes(const loop::Kernel& k, const std::vector<Stmt>& body, uint6
 
 KernelEmitter::KernelEmitter(const loop::Kernel& kernel, llvm::Module& module)
     : k_(kernel), module_(module), b_(module.getContext()), scalars_(b_), at_(kernel.variables.size(), -1) {
-  GRADUS_CHECK(k_.variables.size() <= 64 && k_.locals.size() <= 64 && k_.buffers.size() <= 64,
+  constexpr size_t most = loop::NumberSet().size();
+  GRADUS_CHECK(std::max({k_.variables.size(), k_.locals.size(), k_.buffers.size()}) <= most,
                k_.name);
 }
 
@@ -69,13 +72,13 @@ void KernelEmitter::find_dependences() {
       if (in >= 0) d |= depends_[in];
     }
     for (const loop::Term& t : e.index.terms) {
-      if (t.variable >= 0) d.variables |= uint64_t{1} << t.variable;
+      if (t.variable >= 0) d.variables.set(t.variable);
     }
     if (e.local >= 0) {
-      d.locals |= uint64_t{1} << e.local;
-      for (int v : k_.locals[e.local].dims) d.variables |= uint64_t{1} << v;
+      d.locals.set(e.local);
+      for (int v : k_.locals[e.local].dims) d.variables.set(v);
     }
-    if (e.buffer >= 0) d.groups |= uint64_t{1} << k_.buffers[e.buffer].alias_group;
+    if (e.buffer >= 0) d.groups.set(k_.buffers[e.buffer].alias_group);
   }
 }
 
@@ -167,10 +170,10 @@ void KernelEmitter::emit_counted(const Stmt& s) {
 }
 
 void KernelEmitter::add_phis(const Stmt& s, std::vector<std::pair<Key, llvm::PHINode*>>& phis) {
-  uint64_t locals = 0, groups = 0;
+  loop::NumberSet locals, groups;
   collect_changes(k_, s.body, locals, groups);
   for (auto& [key, value] : registers_) {
-    if (!(locals >> key[0] & 1)) continue;
+    if (!locals[static_cast<size_t>(key[0])]) continue;
     auto* phi = b_.CreatePHI(value->getType(), 2);
     phi->addIncoming(value, scopes_.back().before);
     phis.emplace_back(key, phi);
@@ -190,7 +193,9 @@ void KernelEmitter::emit_assign(const Stmt& s) {
     v = b_.CreateSelect(mask_, v, it->second);
   }
   registers_[key] = v;
-  forget({.locals = uint64_t{1} << s.local});
+  Depends changed;
+  changed.locals.set(s.local);
+  forget(changed);
 }
 
 void KernelEmitter::emit_store(const Stmt& s) {
@@ -217,7 +222,9 @@ void KernelEmitter::emit_store(const Stmt& s) {
     if (dtype == DType::Bool) v = b_.CreateZExt(v, element);
     b_.CreateAlignedStore(v, base, align);
   }
-  forget({.groups = uint64_t{1} << k_.buffers[s.buffer].alias_group});
+  Depends changed;
+  changed.groups.set(k_.buffers[s.buffer].alias_group);
+  forget(changed);
 }
 
 void KernelEmitter::emit_lane_reduce(const Stmt& s) {
@@ -284,7 +291,7 @@ void KernelEmitter::emit_lane_reduce(const Stmt& s) {
   Depends changed;
   for (size_t i = 0; i < s.targets.size(); ++i) {
     registers_[register_of(s.targets[i])] = b_.CreateExtractElement(parts[i][0], uint64_t{0});
-    changed.locals |= uint64_t{1} << s.targets[i];
+    changed.locals.set(s.targets[i]);
   }
   forget(changed);
 }
@@ -293,9 +300,9 @@ void KernelEmitter::emit_lane_reduce(const Stmt& s) {
 
 KernelEmitter::Key KernelEmitter::key_of(int expr) const {
   Key key{expr, vector_, reinterpret_cast<int64_t>(mask_)};
-  const uint64_t variables = depends_[expr].variables;
+  const loop::NumberSet& variables = depends_[expr].variables;
   for (size_t v = 0; v < at_.size(); ++v) {
-    if (variables >> v & 1) key.push_back(at_[v]);
+    if (variables[v]) key.push_back(at_[v]);
   }
   return key;
 }
@@ -314,7 +321,7 @@ void KernelEmitter::forget(const Depends& changed) {
   for (Scope& scope : scopes_) {
     std::erase_if(scope.known, [&](const auto& entry) {
       const Depends& d = entry.second.depends;
-      return (d.locals & changed.locals) || (d.groups & changed.groups);
+      return (d.locals & changed.locals).any() || (d.groups & changed.groups).any();
     });
   }
 }

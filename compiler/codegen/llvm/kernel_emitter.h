@@ -27,9 +27,9 @@ class KernelEmitter {
   /// (factor, arg) pairs in ascending order of arg; their sum multiplies one variable.
   using Coefficients = std::vector<std::pair<int, int64_t>>;
   using Key = std::vector<int64_t>;
-  /// What an expression depends on, as bit masks.
+  /// What an expression depends on.
   struct Depends {
-    uint64_t variables = 0, locals = 0, groups = 0;
+    loop::NumberSet variables, locals, groups;
     void operator|=(const Depends& d) {
       variables |= d.variables;
       locals |= d.locals;
