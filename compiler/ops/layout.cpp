@@ -208,7 +208,9 @@ std::vector<Type> infer_broadcast(const InferContext& c) {
   for (size_t d = 0; d < dims.size(); ++d) {
     expect_axis(c, dims[d], shape.rank(), "dim");
     if (d > 0 && dims[d] <= dims[d - 1]) {
-      fail_value(c, fmt::format("dims do not increase; got [{}]", fmt::join(dims, ",")),
+      fail_value(c,
+                 fmt::format("dims are not in order; got [{}], expected increasing dims",
+                             fmt::join(dims, ",")),
                  "transpose the operand first");
     }
     if (shape[static_cast<int>(dims[d])] != c.in[0].shape[static_cast<int>(d)]) {
