@@ -4,14 +4,17 @@
 
 namespace gradus::schedule {
 
-Affine axis_index(int axis) { return {.terms = {{axis, 1}}}; }
+Affine axis_index(int axis) {
+  return {.terms = {{axis, 1}}};
+}
 
 void normalize(Affine& a) {
   std::ranges::sort(a.terms, {}, &std::pair<int, int64_t>::first);
   size_t kept = 0;
   for (size_t i = 0; i < a.terms.size();) {
     auto term = a.terms[i++];
-    while (i < a.terms.size() && a.terms[i].first == term.first) term.second += a.terms[i++].second;
+    while (i < a.terms.size() && a.terms[i].first == term.first)
+      term.second += a.terms[i++].second;
     if (term.second != 0) a.terms[kept++] = term;
   }
   a.terms.resize(kept);
@@ -22,7 +25,8 @@ Affine substitute(const Affine& a, std::span<const Affine> by) {
   for (auto [axis, coefficient] : a.terms) {
     const Affine& e = by[axis];
     result.constant += coefficient * e.constant;
-    for (auto [t, c] : e.terms) result.terms.emplace_back(t, coefficient * c);
+    for (auto [t, c] : e.terms)
+      result.terms.emplace_back(t, coefficient * c);
   }
   normalize(result);
   return result;
@@ -59,7 +63,8 @@ Bounds bounds(const Affine& a, std::span<const int64_t> extents) {
 
 int64_t product(std::span<const int64_t> extents) {
   int64_t n = 1;
-  for (int64_t e : extents) n *= e;
+  for (int64_t e : extents)
+    n *= e;
   return n;
 }
 

@@ -34,12 +34,14 @@ Atoms::Atoms(const ir::Graph& graph, const std::vector<ops::Space>& spaces,
     }
     for (uint32_t i = 0; aliases[n] && i < graph.results(n); ++i) {
       const auto in = keys(operands[i]), out = keys({n, i});
-      for (size_t d = 0; d < in.size(); ++d) link(in[d], out[d]);
+      for (size_t d = 0; d < in.size(); ++d)
+        link(in[d], out[d]);
     }
     const ops::Space& space = spaces[n];
     for (uint32_t i = 0; i < graph.results(n); ++i) {
       const int dim = dims_[graph.value_index({n, i})];
-      for (int a = 0; a < space.parallel; ++a) link(dim + a, axes_[n] + a);
+      for (int a = 0; a < space.parallel; ++a)
+        link(dim + a, axes_[n] + a);
     }
     for (size_t o = 0; o < space.operands.size(); ++o) {
       const int dim = dims_[graph.value_index(operands[o])];
@@ -56,7 +58,8 @@ Atoms::Atoms(const ir::Graph& graph, const std::vector<ops::Space>& spaces,
   // Sweeps alternate, so that cuts cross a chain of reshapes in either direction at once.
   for (bool changed = true; changed;) {
     changed = false;
-    for (const Regroup& r : reshapes) changed |= refine(r);
+    for (const Regroup& r : reshapes)
+      changed |= refine(r);
     std::ranges::reverse(reshapes);
   }
 }
@@ -75,7 +78,9 @@ std::vector<int64_t> Atoms::of_dim(Value v, int d) const {
   return of(dims_[graph_.value_index(v)] + d);
 }
 
-std::vector<int64_t> Atoms::of_axis(NodeId n, int axis) const { return of(axes_[n] + axis); }
+std::vector<int64_t> Atoms::of_axis(NodeId n, int axis) const {
+  return of(axes_[n] + axis);
+}
 
 std::vector<int64_t> Atoms::of(int key) const {
   if (extent_[key] == 0) return {0};
@@ -97,7 +102,8 @@ bool Atoms::refine(const Regroup& regroup) {
     int64_t base = 1;
     for (size_t i = keys->size(); i-- > 0;) {
       const int key = (*keys)[i];
-      for (int64_t c : cuts_[classes_.find(key)]) marks.push_back(base * c);
+      for (int64_t c : cuts_[classes_.find(key)])
+        marks.push_back(base * c);
       base *= extent_[key];
       marks.push_back(base);
     }

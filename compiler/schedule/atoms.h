@@ -1,8 +1,8 @@
 // Dimensions as products of factors (atoms), refined until every reshape is a re-bracketing.
 //
 // A reshape cuts both of its sides at the union of their cumulative products; cuts spread along the
-// identity maps of all other ops to a fixpoint. A reshape whose sides have no common factors is left
-// out: it stays a copy.
+// identity maps of all other ops to a fixpoint. A reshape whose sides have no common factors is
+// left out: it stays a copy.
 #pragma once
 
 #include <span>
@@ -39,8 +39,8 @@ class Atoms {
   bool refine(const Regroup& regroup);
 
   const ir::Graph& graph_;
-  std::vector<int> dims_;   // value_index -> first key
-  std::vector<int> axes_;   // node -> first key
+  std::vector<int> dims_;  // value_index -> first key
+  std::vector<int> axes_;  // node -> first key
   std::vector<int64_t> extent_;
   mutable UnionFind classes_;
   std::vector<std::vector<int64_t>> cuts_;  // of a class's root, ascending

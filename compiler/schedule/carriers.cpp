@@ -1,11 +1,12 @@
 // Carriers: the axis class with the best score labels all its nodes that have no label yet; the
 // classes it touched are rescored; repeat.
 //
-// A class is a set of (node, parallel axis) joined along identical axes, between computed nodes. The
-// score is the cycles that a class saves as carrier: barriers (the longest chain of hops: aligned
-// reads by a reduction, product, gather or scatter), bytes over hops, less lost parallelism.
-// Elementwise edges count next to nothing: they are satisfied whichever axis wins, and weight-sized
-// optimiser edges would drown the activations. Ties: the class whose first member is lowest.
+// A class is a set of (node, parallel axis) joined along identical axes, between computed nodes.
+// The score is the cycles that a class saves as carrier: barriers (the longest chain of hops:
+// aligned reads by a reduction, product, gather or scatter), bytes over hops, less lost
+// parallelism. Elementwise edges count next to nothing: they are satisfied whichever axis wins, and
+// weight-sized optimiser edges would drown the activations. Ties: the class whose first member is
+// lowest.
 #include <algorithm>
 #include <map>
 #include <queue>
@@ -24,11 +25,11 @@ bool is_hop(NodeKind kind) {
 
 /// A class as carrier of its free members.
 struct Candidate {
-  std::vector<int> nodes;      // ascending
-  std::vector<int> axis;       // of each, in the class
-  size_t width = 1;            // axes of a label
-  std::vector<int> labels;     // `width` for each node
-  std::vector<Use> edges;      // aligned reads between members, by reader
+  std::vector<int> nodes;   // ascending
+  std::vector<int> axis;    // of each, in the class
+  size_t width = 1;         // axes of a label
+  std::vector<int> labels;  // `width` for each node
+  std::vector<Use> edges;   // aligned reads between members, by reader
   std::span<const int> label(size_t i) const { return {labels.data() + i * width, width}; }
 };
 
@@ -66,11 +67,11 @@ class Carriers {
   std::vector<int> commit(int c);
 
   State& st_;
-  std::vector<int> base_;     // node -> number of its axis 0
-  std::vector<int> class_;    // axis number -> class: its lowest member; -1
-  std::vector<int> owner_;    // axis number -> node
+  std::vector<int> base_;                  // node -> number of its axis 0
+  std::vector<int> class_;                 // axis number -> class: its lowest member; -1
+  std::vector<int> owner_;                 // axis number -> node
   std::vector<std::vector<int>> members_;  // class -> axis numbers, ascending
-  std::vector<int> at_;       // node -> position in the candidate at hand; -1
+  std::vector<int> at_;                    // node -> position in the candidate at hand; -1
 };
 
 void Carriers::find_classes() {
@@ -125,7 +126,8 @@ Candidate Carriers::candidate(int c) {
   }
   if (torn) {
     settle_conflicts(c, result.nodes, axes);
-    for (size_t i = 0; i < axes.size(); ++i) result.axis[i] = axes[i][0];
+    for (size_t i = 0; i < axes.size(); ++i)
+      result.axis[i] = axes[i][0];
   }
   for (int v : result.nodes) {
     for (int r = 0; r < static_cast<int>(st_.nodes[v].reads.size()); ++r) {
@@ -141,7 +143,8 @@ Candidate Carriers::candidate(int c) {
     }
   }
   cover(c, result);
-  for (int v : result.nodes) at_[v] = -1;
+  for (int v : result.nodes)
+    at_[v] = -1;
   return result;
 }
 
@@ -172,7 +175,8 @@ void Carriers::settle_conflicts(int c, const std::vector<int>& nodes, Torn& axes
   std::map<int, Group> of;
   for (int v : nodes) {
     if (!is_torn(v)) continue;
-    for (int a : axes[at_[v]]) of[groups.find(base_[v] + a)].members.push_back(base_[v] + a);
+    for (int a : axes[at_[v]])
+      of[groups.find(base_[v] + a)].members.push_back(base_[v] + a);
   }
   for (const Edge& e : edges) {
     const int64_t bytes = st_.nodes[owner_[e.from]].bytes();
@@ -182,7 +186,8 @@ void Carriers::settle_conflicts(int c, const std::vector<int>& nodes, Torn& axes
     if (to >= 0 && to != from) of[to].weight += bytes;
   }
   std::vector<const Group*> order;
-  for (const auto& [root, group] : of) order.push_back(&group);
+  for (const auto& [root, group] : of)
+    order.push_back(&group);
   std::ranges::sort(order, [](const Group* a, const Group* b) {
     return std::pair(-a->weight, a->members[0]) < std::pair(-b->weight, b->members[0]);
   });
@@ -201,7 +206,8 @@ void Carriers::cover(int c, Candidate& result) {
   const auto times = [&](int v, int k) {
     const AxisRange range = free_axes(st_, v);
     int n = 0;
-    for (int a = range.begin; a < range.end; ++a) n += class_of(v, a) == k;
+    for (int a = range.begin; a < range.end; ++a)
+      n += class_of(v, a) == k;
     return n;
   };
   std::vector<std::pair<int, int>> shared;  // axis of the first node, class
@@ -241,7 +247,8 @@ void Carriers::cover(int c, Candidate& result) {
 Score Carriers::score(int c) {
   const Candidate cand = candidate(c);
   std::vector<int> depth(cand.nodes.size(), 0);
-  for (size_t i = 0; i < cand.nodes.size(); ++i) at_[cand.nodes[i]] = static_cast<int>(i);
+  for (size_t i = 0; i < cand.nodes.size(); ++i)
+    at_[cand.nodes[i]] = static_cast<int>(i);
   double hops = 0, others = 0, turns = 0;
   for (const Use& e : cand.edges) {
     const Node& n = st_.nodes[e.node];
@@ -272,16 +279,18 @@ Score Carriers::score(int c) {
   }
   const double workers = st_.options.workers;
   const int deepest = depth.empty() ? 0 : *std::ranges::max_element(depth);
-  const double gain = nominal::kBarrier * (turns + deepest) +
-                      (hops + 0.001 * others) / nominal::kFar / workers;
-  return {gain - (shared - alone / workers), alone > shared + nominal::kBarrier};
+  const double gain =
+      st_.options.barrier * (turns + deepest) + (hops + 0.001 * others) / nominal::kFar / workers;
+  return {gain - (shared - alone / workers), alone > shared + st_.options.barrier};
 }
 
 std::vector<int> Carriers::commit(int c) {
   const Candidate cand = candidate(c);
   UnionFind joined(cand.nodes.size());
-  for (size_t i = 0; i < cand.nodes.size(); ++i) at_[cand.nodes[i]] = static_cast<int>(i);
-  for (const Use& e : cand.edges) joined.join(at_[st_.read(e).source], at_[e.node]);
+  for (size_t i = 0; i < cand.nodes.size(); ++i)
+    at_[cand.nodes[i]] = static_cast<int>(i);
+  for (const Use& e : cand.edges)
+    joined.join(at_[st_.read(e).source], at_[e.node]);
   std::vector<double> alone(cand.nodes.size(), 0), shared(cand.nodes.size(), 0);
   for (size_t i = 0; i < cand.nodes.size(); ++i) {
     const int root = joined.find(static_cast<int>(i));
@@ -293,7 +302,7 @@ std::vector<int> Carriers::commit(int c) {
     at_[v] = -1;
     st_.labelled[v] = 1;
     // A piece that is not worth a barrier stays uniform: every worker computes it.
-    if (alone[root] <= shared[root] + nominal::kBarrier) continue;
+    if (alone[root] <= shared[root] + st_.options.barrier) continue;
     st_.label[v].assign(cand.label(i).begin(), cand.label(i).end());
   }
   return cand.nodes;
@@ -326,7 +335,8 @@ void Carriers::choose() {
     std::set<int> touched;
     for (int v : taken) {
       const AxisRange range = free_axes(st_, v);
-      for (int a = range.begin; a < range.end; ++a) touched.insert(class_of(v, a));
+      for (int a = range.begin; a < range.end; ++a)
+        touched.insert(class_of(v, a));
     }
     for (int k : touched) {
       if (open[k] && !is_empty(k)) rescore(k);
@@ -343,6 +353,8 @@ void Carriers::choose() {
 
 }  // namespace
 
-void choose_carriers(State& state) { Carriers(state).choose(); }
+void choose_carriers(State& state) {
+  Carriers(state).choose();
+}
 
 }  // namespace gradus::schedule

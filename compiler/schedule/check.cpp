@@ -78,7 +78,8 @@ void check(const Schedule& s) {
       check_read(s, v, r, loop_of[v] >= 0 && loop_of[v] == loop_of[r.source]);
     }
   }
-  for (int v : s.outputs) GRADUS_CHECK(s.nodes[v].out && s.stored[v], "an output is not stored");
+  for (int v : s.outputs)
+    GRADUS_CHECK(s.nodes[v].out && s.stored[v], "an output is not stored");
   check_regions(s);
   check_leaves(s, loop_of);
 }

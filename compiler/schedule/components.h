@@ -10,8 +10,8 @@ namespace gradus::schedule {
 
 /// Strongly connected components, producers first.
 struct Components {
-  std::vector<int> order;       // of all nodes
-  std::vector<int> start{0};    // of each component in `order`
+  std::vector<int> order;     // of all nodes
+  std::vector<int> start{0};  // of each component in `order`
   size_t size() const { return start.size() - 1; }
   std::span<const int> operator[](size_t i) const {
     return {order.data() + start[i], order.data() + start[i + 1]};
@@ -27,14 +27,16 @@ template <class EachRead>
 void layer(const Components& comps, std::vector<int>& rank, EachRead each_read) {
   std::vector<int> component_of(rank.size(), -1);
   for (size_t i = 0; i < comps.size(); ++i) {
-    for (int v : comps[i]) component_of[v] = static_cast<int>(i);
+    for (int v : comps[i])
+      component_of[v] = static_cast<int>(i);
     int top = 1;
     for (int v : comps[i]) {
       each_read(v, [&](int u, bool blocks) {
         if (component_of[u] != static_cast<int>(i)) top = std::max(top, rank[u] + (blocks ? 1 : 0));
       });
     }
-    for (int v : comps[i]) rank[v] = top;
+    for (int v : comps[i])
+      rank[v] = top;
   }
 }
 
@@ -60,9 +62,11 @@ void sink(const Components& comps, std::vector<int>& rank, EachUser each_user, E
       if (std::ranges::find(near, u) == near.end()) near.push_back(u);
     });
     double before = 0, after = 0;
-    for (int u : near) before += border(u);
+    for (int u : near)
+      before += border(u);
     rank[v] = last;
-    for (int u : near) after += border(u);
+    for (int u : near)
+      after += border(u);
     if (after >= before) rank[v] = was;
   }
 }

@@ -75,7 +75,8 @@ std::vector<int> merged_axes(const Node& n) {
 void add_read(const Read& r, const std::vector<int>& role, std::string& key) {
   for (const Span& s : r.spans) {
     if (s.index.terms.size() == 1 && role[s.index.terms[0].first] < 0) continue;
-    for (auto [axis, c] : s.index.terms) key += fmt::format("{}{}", role[axis], c == 1 ? "u" : "s");
+    for (auto [axis, c] : s.index.terms)
+      key += fmt::format("{}{}", role[axis], c == 1 ? "u" : "s");
     key += s.index.constant != 0 ? "+" : "";
     key += s.guarded ? "g" : "";
     key += s.data ? "d;" : ";";
@@ -85,13 +86,14 @@ void add_read(const Read& r, const std::vector<int>& role, std::string& key) {
 
 std::string kernel_key(const Schedule& s, const std::vector<int>& leaf) {
   std::map<int, int> number;
-  for (int v : leaf) number.emplace(v, static_cast<int>(number.size()));
+  for (int v : leaf)
+    number.emplace(v, static_cast<int>(number.size()));
   std::string key;
   for (int v : leaf) {
     const Node& n = s.nodes[v];
     const auto role = merged_axes(n);
-    const auto rank = std::count_if(role.begin(), role.begin() + n.parallel,
-                                    [](int r) { return r >= 0; });
+    const auto rank =
+        std::count_if(role.begin(), role.begin() + n.parallel, [](int r) { return r >= 0; });
     key += fmt::format("{}.{} {} {} {} {}:", op_text(n), n.result, name_of(n.dtype), rank,
                        n.parts > 1, fmt::join(n.static_key, ","));
     for (const Read& r : n.reads) {
@@ -110,16 +112,17 @@ std::string kinds_text(const Schedule& s, const Region& region) {
     ++kinds[std::string(text_of(s.nodes[v].kind)) + (s.nodes[v].parts > 1 ? "*" : "")];
   }
   std::vector<std::string> texts;
-  for (const auto& [kind, n] : kinds) texts.push_back(fmt::format("{} {}", n, kind));
+  for (const auto& [kind, n] : kinds)
+    texts.push_back(fmt::format("{} {}", n, kind));
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
 std::string carrier_text(const Schedule& s, const Region& region) {
-  const int v = *std::ranges::max_element(region.nodes, {}, [&](int u) {
-    return std::pair(!s.label[u].empty(), s.nodes[u].work);
-  });
+  const int v = *std::ranges::max_element(
+      region.nodes, {}, [&](int u) { return std::pair(!s.label[u].empty(), s.nodes[u].work); });
   std::vector<int64_t> extents;
-  for (int a : s.label[v]) extents.push_back(s.nodes[v].extents[a]);
+  for (int a : s.label[v])
+    extents.push_back(s.nodes[v].extents[a]);
   return extents.empty() ? "uniform" : fmt::format("{}", fmt::join(extents, "x"));
 }
 
@@ -138,7 +141,8 @@ Totals totals_of(const Schedule& s, std::span<const int> nodes) {
       if (!own.contains(r.source)) from.insert(r.source);
     }
   }
-  for (int u : from) t.read += static_cast<double>(s.nodes[u].bytes());
+  for (int u : from)
+    t.read += static_cast<double>(s.nodes[u].bytes());
   return t;
 }
 
@@ -161,7 +165,8 @@ constexpr std::string_view kHeader =
 std::string row_text(const Schedule& s, const Region& region) {
   const Totals t = totals_of(s, region.nodes);
   std::set<std::string> kernels;
-  for (const auto& leaf : region.leaves) kernels.insert(kernel_key(s, leaf));
+  for (const auto& leaf : region.leaves)
+    kernels.insert(kernel_key(s, leaf));
   return fmt::format("  {:>5} {:>11} {:>8} {:>8} {:>8} {:>8} {:>6} {:>7}  {}\n", region.phase,
                      carrier_text(s, region), size_text(t.flop), size_text(t.read),
                      size_text(t.write), size_text(t.inside), region.leaves.size(), kernels.size(),
@@ -190,8 +195,8 @@ std::string read_text(const Read& r) {
   }
   text += "]";
   for (size_t i = 0; i < r.guards.size(); ++i) {
-    text += fmt::format("{}0 <= {} < {}", i == 0 ? " where " : ", ",
-                        affine_text(r.guards[i].index), r.guards[i].extent);
+    text += fmt::format("{}0 <= {} < {}", i == 0 ? " where " : ", ", affine_text(r.guards[i].index),
+                        r.guards[i].extent);
   }
   if (!r.guards.empty()) text += fmt::format(" else {:#x}", r.fill);
   if (r.partial) text += " partial";
@@ -218,19 +223,20 @@ std::string node_text(const Schedule& s, int v, const ir::Graph& graph) {
   text += fmt::format(" {}[{}", name_of(n.dtype),
                       fmt::join(n.extents.begin(), n.extents.begin() + n.parallel, ", "));
   if (n.extents.size() > static_cast<size_t>(n.parallel)) {
-    text += fmt::format(" | {}",
-                        fmt::join(n.extents.begin() + n.parallel, n.extents.end(), ", "));
+    text += fmt::format(" | {}", fmt::join(n.extents.begin() + n.parallel, n.extents.end(), ", "));
   }
   text += "]";
   if (n.parts > 1) text += fmt::format(" in {} parts of {}", n.parts, n.granule);
   if (n.kind != NodeKind::Input) {
     std::vector<std::string> operands;
-    for (const Operand& o : n.operands) operands.push_back(operand_text(n, o));
+    for (const Operand& o : n.operands)
+      operands.push_back(operand_text(n, o));
     text += fmt::format(" ({})", fmt::join(operands, "; "));
   }
   if (!s.label.empty() && !s.label[v].empty()) {
     std::vector<std::string> axes;
-    for (int a : s.label[v]) axes.push_back(fmt::format("a{}", a));
+    for (int a : s.label[v])
+      axes.push_back(fmt::format("a{}", a));
     text += fmt::format(" by {}", fmt::join(axes, ", "));
   }
   if (!s.is_private.empty() && s.is_private[v]) text += " private";
@@ -249,17 +255,20 @@ std::string to_string(const Schedule& s) {
   for (const Region& region : s.regions) {
     leaves += region.leaves.size();
     nodes += region.nodes.size();
-    for (const auto& leaf : region.leaves) kernels.insert(kernel_key(s, leaf));
+    for (const auto& leaf : region.leaves)
+      kernels.insert(kernel_key(s, leaf));
   }
   const std::string inner =
       s.inner_barriers > 0 ? fmt::format(" (+ {} an iteration)", s.inner_barriers) : "";
   std::string text = fmt::format(
-      "phases {}, barriers {}{}, regions {}, leaves {}, kernels {}; largest value stored whole: {}; "
+      "phases {}, barriers {}{}, regions {}, leaves {}, kernels {}; largest value stored whole: "
+      "{}; "
       "{} nodes\n",
       s.barriers + 1, s.barriers, inner, s.regions.size(), leaves, kernels.size(), largest_text(s),
       nodes);
   text += kHeader;
-  for (const Region& region : s.regions) text += row_text(s, region);
+  for (const Region& region : s.regions)
+    text += row_text(s, region);
   return text;
 }
 
@@ -276,10 +285,11 @@ std::string describe(const Schedule& s, const ir::Graph& graph) {
                         carrier_text(s, region), region.shared ? "" : ", not shared");
     for (size_t k = 0; k < region.leaves.size(); ++k) {
       const Totals t = totals_of(s, region.leaves[k]);
-      text += fmt::format("  leaf {}: {} flop, reads {}, stores {}, keeps {}\n", k,
-                          size_text(t.flop), size_text(t.read), size_text(t.write),
-                          size_text(t.inside));
-      for (int v : region.leaves[k]) text += "    " + node_text(s, v, graph) + "\n";
+      text +=
+          fmt::format("  leaf {}: {} flop, reads {}, stores {}, keeps {}\n", k, size_text(t.flop),
+                      size_text(t.read), size_text(t.write), size_text(t.inside));
+      for (int v : region.leaves[k])
+        text += "    " + node_text(s, v, graph) + "\n";
     }
   }
   return text;

@@ -30,7 +30,8 @@ void copy_element(const RefArray& from, int64_t i, RefArray& to, int64_t j) {
 
 int64_t value_of(const Affine& a, std::span<const int64_t> at) {
   int64_t x = a.constant;
-  for (auto [axis, c] : a.terms) x += c * at[axis];
+  for (auto [axis, c] : a.terms)
+    x += c * at[axis];
   return x;
 }
 
@@ -52,7 +53,8 @@ class Evaluator {
     for (size_t v = 0; v < s_.nodes.size(); ++v) {
       if (s_.nodes[v].kind == NodeKind::Input) values_[v] = input(s_.nodes[v]);
     }
-    for (int v : ordered(s_.nodes).order) values_[v] = compute(v);
+    for (int v : ordered(s_.nodes).order)
+      values_[v] = compute(v);
     std::vector<RefArray> outputs;
     for (size_t i = 0; i < s_.outputs.size(); ++i) {
       outputs.push_back(values_[s_.outputs[i]]);
@@ -82,8 +84,8 @@ class Evaluator {
     for (const Span& span : r.spans) {
       GRADUS_CHECK(span.lo == covered && span.hi > span.lo, "spans are no partition of the atoms");
       covered = span.hi;
-      const int64_t extent = product(
-          {u.extents.data() + span.lo, static_cast<size_t>(span.hi - span.lo)});
+      const int64_t extent =
+          product({u.extents.data() + span.lo, static_cast<size_t>(span.hi - span.lo)});
       int64_t x = value_of(span.index, at);
       if (span.data) x = std::clamp<int64_t>(data, 0, extent - 1);
       GRADUS_CHECK(x >= 0 && x < extent, "a read out of bounds");
@@ -99,8 +101,8 @@ class Evaluator {
   RefArray operand(const Node& n, const Operand& o, const RefArray* data = nullptr) const {
     RefArray out = make_array(o.dtype, {n.points()});
     if (n.points() == 0) return out;
-    const RefArray constant = scalar_of(
-        o.dtype, o.kind == Operand::Kind::Read ? n.reads[o.read].fill : o.constant);
+    const RefArray constant =
+        scalar_of(o.dtype, o.kind == Operand::Kind::Read ? n.reads[o.read].fill : o.constant);
     std::vector<int64_t> at(n.extents.size(), 0);
     int64_t i = 0;
     do {
@@ -148,7 +150,8 @@ class Evaluator {
   RefArray elementwise(const Node& n) const {
     if (n.op == nullptr) return operand(n, n.operands[0]);
     std::vector<RefArray> in;
-    for (const Operand& o : n.operands) in.push_back(operand(n, o));
+    for (const Operand& o : n.operands)
+      in.push_back(operand(n, o));
     if (n.op->family == ops::Family::Layout) return first_there(n, in);
     const std::vector<Type> out(static_cast<size_t>(n.result) + 1,
                                 Type{n.dtype, Shape({n.points()})});
@@ -178,11 +181,12 @@ class Evaluator {
                    updates = operand(n, n.operands[2]);
     const int64_t results = n.result_elements(), inner = n.points() / results;
     RefArray out = make_array(n.dtype, {results});
-    for (int64_t p = 0; p < results; ++p) copy_element(base, p * inner, out, p);
+    for (int64_t p = 0; p < results; ++p)
+      copy_element(base, p * inner, out, p);
     std::vector<int64_t> at(n.extents.size(), 0);
-    const Affine along = row_major(
-        n.data_axes.first, {n.extents.data() + n.data_axes.first,
-                            static_cast<size_t>(n.data_axes.second - n.data_axes.first)});
+    const Affine along =
+        row_major(n.data_axes.first, {n.extents.data() + n.data_axes.first,
+                                      static_cast<size_t>(n.data_axes.second - n.data_axes.first)});
     int64_t i = 0;
     do {
       if (index.integer[i] == value_of(along, at)) {
@@ -216,10 +220,12 @@ class Evaluator {
 
   RefArray reduction(const Node& n) const {
     std::vector<RefArray> in;
-    for (const Operand& o : n.operands) in.push_back(operand(n, o));
+    for (const Operand& o : n.operands)
+      in.push_back(operand(n, o));
     const bool sum = n.op->family != ops::Family::Reduce;
     RefArray terms = std::move(in[0]);
-    for (size_t k = 1; k < in.size(); ++k) multiply(terms, in[k]);
+    for (size_t k = 1; k < in.size(); ++k)
+      multiply(terms, in[k]);
     const int64_t results = n.result_elements();
     const auto part_of = part_of_points(n, static_cast<int>(&n - s_.nodes.data()));
     const auto inner = static_cast<int64_t>(part_of.size());
@@ -232,17 +238,19 @@ class Evaluator {
         if (part_of[i % inner] == part) copy_element(terms, i, rows, to++);
       }
       const RefArray reduced = sum ? sum_of(rows) : reduced_by(n, rows);
-      for (int64_t i = 0; i < results; ++i) copy_element(reduced, i, out, part * results + i);
+      for (int64_t i = 0; i < results; ++i)
+        copy_element(reduced, i, out, part * results + i);
     }
     return out;
   }
 
   static void multiply(RefArray& x, const RefArray& y) {
-    for (size_t i = 0; i < x.real.size(); ++i) x.real[i] *= y.real[i];
+    for (size_t i = 0; i < x.real.size(); ++i)
+      x.real[i] *= y.real[i];
     for (size_t i = 0; i < x.integer.size(); ++i) {
-      x.integer[i] = ops::wrap_integer(
-          x.type.dtype, static_cast<int64_t>(static_cast<uint64_t>(x.integer[i]) *
-                                             static_cast<uint64_t>(y.integer[i])));
+      x.integer[i] = ops::wrap_integer(x.type.dtype,
+                                       static_cast<int64_t>(static_cast<uint64_t>(x.integer[i]) *
+                                                            static_cast<uint64_t>(y.integer[i])));
     }
   }
 

@@ -15,25 +15,28 @@ bool is_pointwise(const Node& reader, const Node& source, const Read& r) {
   return std::ranges::all_of(r.same, [](auto s) { return s.first == s.second; });
 }
 
-/// Parts are numbered so that every read goes to a lower or an equal number: no cycles. Part 0 holds
-/// what depends on nothing in the leaf and is not read point by point.
+/// Parts are numbered so that every read goes to a lower or an equal number: no cycles. Part 0
+/// holds what depends on nothing in the leaf and is not read point by point.
 class Splitter {
  public:
   Splitter(const std::vector<Node>& nodes, const std::vector<int>& leaf)
       : nodes_(nodes), leaf_(leaf) {
     for (int v : leaf) {
       part_of_[v] = kFree;
-      for (const Read& r : nodes[v].reads) readers_[r.source].push_back({v, &r});
+      for (const Read& r : nodes[v].reads)
+        readers_[r.source].push_back({v, &r});
     }
   }
 
   std::vector<std::vector<int>> run() {
-    for (int v : leaf_) place(v);
+    for (int v : leaf_)
+      place(v);
     for (size_t i = leaf_.size(); i-- > 0;) {
       if (part_of_[leaf_[i]] == kFree) place_free(leaf_[i]);
     }
     std::vector<std::vector<int>> result(anchor_.size());
-    for (int v : leaf_) result[part_of_[v]].push_back(v);
+    for (int v : leaf_)
+      result[part_of_[v]].push_back(v);
     std::erase_if(result, [](const auto& part) { return part.empty(); });
     return result;
   }
@@ -85,7 +88,8 @@ class Splitter {
   void place_free(int v) {
     int first = static_cast<int>(anchor_.size());
     const auto& readers = readers_[v];
-    for (const auto& [w, r] : readers) first = std::min(first, part_of_[w]);
+    for (const auto& [w, r] : readers)
+      first = std::min(first, part_of_[w]);
     if (readers.empty()) first = 0;
     part_of_[v] = first;
     const int anchor = anchor_[first];

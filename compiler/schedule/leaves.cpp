@@ -1,8 +1,8 @@
-// Leaf kernels: the two steps of phases (layer, sink) a floor down. A read is tight if the reader is
-// elementwise or a reduction and its loop nest meets each element once, or the rest is a row of few
-// elements kept in registers; level(v) = max(level(u) + not tight); leaves are components of one
-// level along tight reads. Elementwise operands of a product fold into it if that costs no more than
-// storing and loading them.
+// Leaf kernels: the two steps of phases (layer, sink) a floor down. A read is tight if the reader
+// is elementwise or a reduction and its loop nest meets each element once, or the rest is a row of
+// few elements kept in registers; level(v) = max(level(u) + not tight); leaves are components of
+// one level along tight reads. Elementwise operands of a product fold into it if that costs no more
+// than storing and loading them.
 #include <algorithm>
 #include <map>
 
@@ -130,9 +130,8 @@ void Leaves::find_levels(const Region& region, std::vector<int>& level) {
   for (int v : region.nodes) {
     const Node& n = st_.nodes[v];
     int top = 1;
-    each_read(v, [&](const Read& r) {
-      top = std::max(top, level[r.source] + (blocks(v, r) ? 1 : 0));
-    });
+    each_read(
+        v, [&](const Read& r) { top = std::max(top, level[r.source] + (blocks(v, r) ? 1 : 0)); });
     level[v] = top;
     row_[v] = n.kind == NodeKind::Reduce
                   ? product({n.extents.data() + n.parallel, n.extents.size() - n.parallel})
@@ -188,7 +187,8 @@ void Leaves::group(Region& region) {
     if (st_.options.grouping == LeafGrouping::Tight) {
       region.leaves.push_back(std::move(leaf));
     } else {
-      for (auto& part : split_leaf(st_.nodes, leaf)) region.leaves.push_back(std::move(part));
+      for (auto& part : split_leaf(st_.nodes, leaf))
+        region.leaves.push_back(std::move(part));
     }
   }
 }
@@ -196,7 +196,8 @@ void Leaves::group(Region& region) {
 void Leaves::run() {
   std::vector<int> place(st_.nodes.size(), 0);
   const auto order = st_.ordered(false).order;
-  for (size_t i = 0; i < order.size(); ++i) place[order[i]] = static_cast<int>(i);
+  for (size_t i = 0; i < order.size(); ++i)
+    place[order[i]] = static_cast<int>(i);
   for (Region& region : st_.s.regions) {
     std::ranges::sort(region.nodes, {}, [&](int v) { return place[v]; });
     if (st_.options.grouping == LeafGrouping::CodeGeneration) copy_shared_operands(region);
@@ -206,6 +207,8 @@ void Leaves::run() {
 
 }  // namespace
 
-void find_leaves(State& state) { Leaves(state).run(); }
+void find_leaves(State& state) {
+  Leaves(state).run();
+}
 
 }  // namespace gradus::schedule

@@ -3,7 +3,9 @@
 
 namespace gradus::schedule {
 
-int64_t Node::points() const { return product(extents); }
+int64_t Node::points() const {
+  return product(extents);
+}
 
 int64_t Node::result_elements() const {
   return product({extents.data(), static_cast<size_t>(parallel)});

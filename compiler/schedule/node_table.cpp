@@ -5,7 +5,9 @@
 namespace gradus::schedule {
 namespace {
 
-void mix(size_t& h, size_t x) { h ^= x + 0x9e3779b97f4a7c15 + (h << 6) + (h >> 2); }
+void mix(size_t& h, size_t x) {
+  h ^= x + 0x9e3779b97f4a7c15 + (h << 6) + (h >> 2);
+}
 
 void mix(size_t& h, const Affine& a) {
   for (auto [axis, c] : a.terms) {
@@ -20,11 +22,14 @@ size_t hash_of(const Node& n) {
   mix(h, static_cast<size_t>(n.kind));
   mix(h, static_cast<size_t>(n.result));
   mix(h, static_cast<size_t>(n.dtype));
-  for (int64_t e : n.extents) mix(h, static_cast<size_t>(e));
-  for (const ir::Attr& a : n.attributes) mix(h, ir::hash_of(a));
+  for (int64_t e : n.extents)
+    mix(h, static_cast<size_t>(e));
+  for (const ir::Attr& a : n.attributes)
+    mix(h, ir::hash_of(a));
   for (const Read& r : n.reads) {
     mix(h, static_cast<size_t>(r.source));
-    for (const Span& s : r.spans) mix(h, s.index);
+    for (const Span& s : r.spans)
+      mix(h, s.index);
   }
   for (const Operand& o : n.operands) {
     mix(h, static_cast<size_t>(o.kind));
@@ -80,7 +85,8 @@ int NodeTable::append(Node node, const std::vector<NodeInput>& inputs) {
 int NodeTable::add(Node node, std::vector<NodeInput> inputs) {
   connect(node, inputs);
   std::vector<uint32_t> fences;
-  for (const NodeInput& in : inputs) fences.push_back(in.fence);
+  for (const NodeInput& in : inputs)
+    fences.push_back(in.fence);
   const size_t key = hash_of(node);
   for (auto [it, end] = numbered_.equal_range(key); it != end; ++it) {
     if (it->second.fences == fences && equal(nodes[it->second.node], node)) return it->second.node;
@@ -114,9 +120,11 @@ void merge_sums(std::vector<Node>& nodes) {
   static const ops::OpDef& sum = ops::op_named("reduce_sum");
   std::vector<int> readers(nodes.size(), 0), again;
   for (const Node& n : nodes) {
-    for (const Read& r : n.reads) ++readers[r.source];
+    for (const Read& r : n.reads)
+      ++readers[r.source];
   }
-  for (size_t v = 0; v < nodes.size(); ++v) again.push_back(static_cast<int>(v));
+  for (size_t v = 0; v < nodes.size(); ++v)
+    again.push_back(static_cast<int>(v));
   while (!again.empty()) {
     const int v = again.back();
     again.pop_back();
@@ -142,10 +150,13 @@ void merge_sums(std::vector<Node>& nodes) {
     n.reads = std::move(c.reads);
     n.operands = std::move(c.operands);
     for (Read& r : n.reads) {
-      for (Span& s : r.spans) s.index = substitute(s.index, move);
-      for (Guard& g : r.guards) g.index = substitute(g.index, move);
+      for (Span& s : r.spans)
+        s.index = substitute(s.index, move);
+      for (Guard& g : r.guards)
+        g.index = substitute(g.index, move);
     }
-    for (Operand& o : n.operands) o.iota = substitute(o.iota, move);
+    for (Operand& o : n.operands)
+      o.iota = substitute(o.iota, move);
     n.kind = c.kind;
     n.op = c.op;
     n.attributes = c.attributes;

@@ -41,9 +41,12 @@ void reorder(Node& n, const std::vector<int>& order) {
   }
   n.extents = std::move(extents);
   for (Read& r : n.reads) {
-    for (Span& s : r.spans) s.index = substitute(s.index, move);
-    for (Guard& g : r.guards) g.index = substitute(g.index, move);
-    for (auto& [d, a] : r.same) a = a < static_cast<int>(order.size()) ? order[a] : a;
+    for (Span& s : r.spans)
+      s.index = substitute(s.index, move);
+    for (Guard& g : r.guards)
+      g.index = substitute(g.index, move);
+    for (auto& [d, a] : r.same)
+      a = a < static_cast<int>(order.size()) ? order[a] : a;
   }
 }
 
@@ -53,7 +56,8 @@ void reorder_source(Read& r, const std::vector<int>& order) {
     s.hi = s.lo + 1;
   }
   std::ranges::sort(r.spans, {}, &Span::lo);
-  for (auto& [d, a] : r.same) d = order[d];
+  for (auto& [d, a] : r.same)
+    d = order[d];
   std::ranges::sort(r.same);
 }
 
@@ -79,7 +83,8 @@ void orient_products(Schedule& schedule) {
       if (order.empty()) continue;
       if (!std::ranges::is_sorted(order)) {
         reorder(n, order);
-        for (const Use& x : users[v]) reorder_source(read(x), order);
+        for (const Use& x : users[v])
+          reorder_source(read(x), order);
       }
       break;
     }
@@ -90,8 +95,7 @@ void orient_products(Schedule& schedule) {
     if (copy.op != nullptr || copy.reads.size() != 1) continue;
     Node& n = nodes[copy.reads[0].source];
     const auto order = order_of(copy, n, copy.reads[0]);
-    if (n.kind != NodeKind::Product || n.out || order.empty() ||
-        !std::ranges::is_sorted(order)) {
+    if (n.kind != NodeKind::Product || n.out || order.empty() || !std::ranges::is_sorted(order)) {
       continue;
     }
     copy.out = false;

@@ -32,7 +32,8 @@ std::vector<int> carried_axes(const State& st, int v, const std::vector<char>& t
   for (const Read& r : st.nodes[v].reads) {
     if (!taken[r.source]) continue;
     std::vector<int> map;
-    for (int d : st.label[r.source]) map.push_back(same_axis(r, d));
+    for (int d : st.label[r.source])
+      map.push_back(same_axis(r, d));
     if (std::ranges::find(map, -1) != map.end() || (!first && map != axes)) return {};
     axes = std::move(map);
     first = false;
@@ -92,9 +93,10 @@ void split_reductions(State& st, const std::vector<int>& taken_nodes) {
     const auto sources = distinct_sources(n);
     const auto axes = carried_axes(st, v, taken);
     int64_t extent = 1;
-    for (int a : axes) extent *= a >= n.parallel ? n.extents[a] : 1;
-    const bool known = std::ranges::all_of(
-        sources, [&](int u) { return taken[u] || st.is_input(u); });
+    for (int a : axes)
+      extent *= a >= n.parallel ? n.extents[a] : 1;
+    const bool known =
+        std::ranges::all_of(sources, [&](int u) { return taken[u] || st.is_input(u); });
     if (is_splittable(n) && !axes.empty() && extent > 1 && known) {
       const int64_t most = nominal::kGranule * nominal::kParts;
       const int64_t granule = nominal::kGranule * ((extent + most - 1) / most);
@@ -118,7 +120,8 @@ void split_reductions(State& st, const std::vector<int>& taken_nodes) {
       if (taken[u]) stored[u] = 1;
     }
   }
-  for (const Split& choice : chosen) split(st, choice);
+  for (const Split& choice : chosen)
+    split(st, choice);
 }
 
 }  // namespace gradus::schedule

@@ -1,7 +1,7 @@
 // Phases: a read blocks if the source is labelled and the reader is not, or is partial, or the
 // labels do not correspond under the identical axes. phase(v) = max(phase(u) + blocks). Then nodes
-// sink, readers first: to the earliest reader's phase if that lowers the bytes that cross, or if the
-// whole tree from the arguments on is read only there.
+// sink, readers first: to the earliest reader's phase if that lowers the bytes that cross, or if
+// the whole tree from the arguments on is read only there.
 #include <algorithm>
 #include <limits>
 
@@ -37,7 +37,8 @@ int inner_barriers(const State& st, const Components& comps) {
       }
     });
     int top = 1;
-    for (int v : own) top = std::max(top, rank[v]);
+    for (int v : own)
+      top = std::max(top, rank[v]);
     inner += top - 1 + (around ? 1 : 0);
   }
   return inner;
@@ -54,7 +55,8 @@ void find_phases(State& st) {
     }
   };
   const auto each_user = [&](int v, auto f) {
-    for (const Use& w : st.users[v]) f(w.node, st.blocks(w.node, st.read(w)));
+    for (const Use& w : st.users[v])
+      f(w.node, st.blocks(w.node, st.read(w)));
   };
   const auto fixed = [&](int v) { return st.loop_of[v] >= 0 || st.nodes[v].out; };
   layer(comps, st.phase, each_read);

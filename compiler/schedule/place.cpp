@@ -33,9 +33,9 @@ std::vector<int> find_loops(const std::vector<Node>& nodes) {
   const Components comps = ordered(nodes);
   for (size_t i = 0; i < comps.size(); ++i) {
     const auto comp = comps[i];
-    const bool loop = comp.size() > 1 ||
-                      std::ranges::any_of(nodes[comp[0]].reads,
-                                          [&](const Read& r) { return r.source == comp[0]; });
+    const bool loop =
+        comp.size() > 1 || std::ranges::any_of(nodes[comp[0]].reads,
+                                               [&](const Read& r) { return r.source == comp[0]; });
     for (int v : comp) {
       if (loop) loop_of[v] = comp[0];
     }
@@ -92,7 +92,8 @@ double State::time(int v) const {
   for (size_t i = 0; i < n.reads.size(); ++i) {
     const int u = n.reads[i].source;
     bool again = false;
-    for (size_t j = 0; j < i; ++j) again |= n.reads[j].source == u;
+    for (size_t j = 0; j < i; ++j)
+      again |= n.reads[j].source == u;
     const auto width = static_cast<int64_t>(size_of(nodes[u].dtype));
     if (!again) touched += std::min(nodes[u].bytes(), points * width);
   }
@@ -101,7 +102,9 @@ double State::time(int v) const {
 
 namespace {
 
-int64_t ceil_div(int64_t a, int64_t b) { return b == 0 ? 0 : (a + b - 1) / b; }
+int64_t ceil_div(int64_t a, int64_t b) {
+  return b == 0 ? 0 : (a + b - 1) / b;
+}
 
 bool uses_axis(const Read& r, int axis) {
   return std::ranges::any_of(r.spans, [&](const Span& s) { return uses(s.index, axis); });
@@ -112,7 +115,8 @@ bool uses_axis(const Read& r, int axis) {
 int64_t State::units(int v, std::span<const int> axes) const {
   const Node& n = nodes[v];
   int64_t extent = 1, least = 1;
-  for (int a : axes) extent *= n.extents[a];
+  for (int a : axes)
+    extent *= n.extents[a];
   if (n.kind != NodeKind::Product) {
     least = extent == 0 ? 1 : ceil_div(nominal::kLanes, n.points() / extent);
     return std::max<int64_t>(1, least == 0 ? 1 : extent / least);

@@ -1,5 +1,6 @@
 // What scheduling works on: nodes with loop axes, reads with affine index maps, and the labels that
-// the passes put on them. Layout ops are no nodes: they are composed into the maps of their readers.
+// the passes put on them. Layout ops are no nodes: they are composed into the maps of their
+// readers.
 //
 // Dimensions are products of atoms, fine enough that every reshape only re-brackets them. The axes
 // of a node are: one per enclosing loop, then the atoms of its result in row-major order (together
@@ -14,6 +15,7 @@
 #include "compiler/ir/graph.h"
 #include "compiler/loop/scalar.h"
 #include "compiler/ops/op.h"
+#include "compiler/schedule/nominal.h"
 
 namespace gradus::schedule {
 
@@ -44,9 +46,9 @@ struct Read {
   int source = -1;
   std::vector<Span> spans;  // in order of atoms; atoms of extent 1 may be missing (index 0)
   std::vector<Guard> guards;
-  loop::Bits fill = 0;      // value where a guard fails
-  bool back = false;        // of the previous iteration of a loop
-  bool partial = false;     // of partial results
+  loop::Bits fill = 0;   // value where a guard fails
+  bool back = false;     // of the previous iteration of a loop
+  bool partial = false;  // of partial results
   /// (axis of the source, axis of the reader) for every axis that the read leaves as it is.
   std::vector<std::pair<int, int>> same;
 };
@@ -60,8 +62,9 @@ struct Operand {
   DType dtype{};
 };
 
-/// Layout ops that are nodes after all (concatenate, pad with a computed fill; kind Elementwise): the
-/// value is that of the first operand all of whose guards hold. A copy (op == nullptr) has one operand.
+/// Layout ops that are nodes after all (concatenate, pad with a computed fill; kind Elementwise):
+/// the value is that of the first operand all of whose guards hold. A copy (op == nullptr) has one
+/// operand.
 enum class NodeKind : uint8_t { Input, Elementwise, Reduce, Product, Gather, Scatter, Dead };
 
 struct Node {
@@ -73,19 +76,20 @@ struct Node {
   int input = -1;                  // Kind::Input: index of the graph's input; -1: the dense
                                    // constant `origin`, which the executable owns
   DType dtype{};
-  std::vector<int64_t> extents;    // of the axes
+  std::vector<int64_t> extents;  // of the axes
   int parallel = 0;
   std::vector<Read> reads;
   std::vector<Operand> operands;
-  double work = 0;                 // flop
+  double work = 0;  // flop
   std::vector<std::string> loops;
   std::vector<int64_t> static_key;
-  bool out = false;                // an output of the graph
+  bool out = false;  // an output of the graph
   /// Scatter: parallel axes first … second-1, as one row-major index, are compared with the data.
   std::pair<int, int> data_axes{0, 0};
 
-  /// Partial results (numeric plan): the reduced axes `label` are cut into `parts` runs of `granule`
-  /// points of their row-major product; result p of parts is stored for each. 1: not partial.
+  /// Partial results (numeric plan): the reduced axes `label` are cut into `parts` runs of
+  /// `granule` points of their row-major product; result p of parts is stored for each. 1: not
+  /// partial.
   int64_t parts = 1, granule = 0;
   /// Adds (or maxes, …) the `parts` partial results of reads[0] in order.
   bool combine = false;
@@ -108,14 +112,14 @@ struct Schedule {
   std::vector<Node> nodes;
   /// Per node: the axes that carry it (cut among workers); empty = uniform.
   std::vector<std::vector<int>> label;
-  std::vector<int> phase;       // per node, from 1; inputs 0
-  std::vector<char> is_private; // per node: a repeated value that each worker computes for itself
-  std::vector<char> stored;     // per node: kept whole in memory (crosses regions, or an output)
-  std::vector<int> region_of;   // per node, -1 for inputs
-  std::vector<Region> regions;  // by phase
-  std::vector<int> outputs;     // graph output -> node; distinct nodes
+  std::vector<int> phase;        // per node, from 1; inputs 0
+  std::vector<char> is_private;  // per node: a repeated value that each worker computes for itself
+  std::vector<char> stored;      // per node: kept whole in memory (crosses regions, or an output)
+  std::vector<int> region_of;    // per node, -1 for inputs
+  std::vector<Region> regions;   // by phase
+  std::vector<int> outputs;      // graph output -> node; distinct nodes
   int barriers = 0;
-  int inner_barriers = 0;       // in each iteration of the loops
+  int inner_barriers = 0;  // in each iteration of the loops
 };
 
 /// How finely leaves are cut.
@@ -129,7 +133,8 @@ enum class LeafGrouping : uint8_t {
 };
 
 struct PlaceOptions {
-  int workers = 16;  // nominal: the numeric plan must not see the machine
+  int workers = 16;                    // nominal: the numeric plan must not see the machine
+  double barrier = nominal::kBarrier;  // cycles; tests set 0, so that small graphs are cut up too
   LeafGrouping grouping = LeafGrouping::CodeGeneration;
 };
 

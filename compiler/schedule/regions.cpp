@@ -1,5 +1,5 @@
-// Regions: components of equal phase along non-blocking reads. Acyclic, since every read that leaves
-// a region raises the phase. The uniform nodes of a phase form one region.
+// Regions: components of equal phase along non-blocking reads. Acyclic, since every read that
+// leaves a region raises the phase. The uniform nodes of a phase form one region.
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -28,12 +28,12 @@ void find_regions(State& st) {
   for (auto& [key, nodes] : groups) {
     st.s.regions.push_back({std::get<0>(key), std::get<1>(key), std::move(nodes), {}});
   }
-  std::ranges::sort(st.s.regions, {}, [](const Region& r) {
-    return std::tuple(r.phase, r.shared, r.nodes[0]);
-  });
+  std::ranges::sort(st.s.regions, {},
+                    [](const Region& r) { return std::tuple(r.phase, r.shared, r.nodes[0]); });
   st.s.region_of.assign(st.nodes.size(), -1);
   for (size_t i = 0; i < st.s.regions.size(); ++i) {
-    for (int v : st.s.regions[i].nodes) st.s.region_of[v] = static_cast<int>(i);
+    for (int v : st.s.regions[i].nodes)
+      st.s.region_of[v] = static_cast<int>(i);
   }
   st.s.stored.assign(st.nodes.size(), 0);
   int last = 1;

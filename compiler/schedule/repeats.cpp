@@ -1,7 +1,7 @@
 // A stored elementwise value that later phases read is computed again there (its cone of unstored
-// elementwise ops and products) if that costs less than store + loads. The copy takes the label that
-// its reader's carrier maps to, or is private to each worker. What the cone starts from is stored
-// instead, which is counted.
+// elementwise ops and products) if that costs less than store + loads. The copy takes the label
+// that its reader's carrier maps to, or is private to each worker. What the cone starts from is
+// stored instead, which is counted.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -81,7 +81,8 @@ void Repeats::find_cone(int v) {
                        !stored_[u] && st_.loop_of[u] < 0 && !st_.label[u].empty() && n.parts == 1;
     if (u == v || again) {
       cone_.push_back(u);
-      for (const Read& r : n.reads) stack.push_back(r.source);
+      for (const Read& r : n.reads)
+        stack.push_back(r.source);
     } else if (st_.is_input(u) || !st_.label[u].empty()) {
       leaves_.push_back(u);
     }
@@ -89,12 +90,12 @@ void Repeats::find_cone(int v) {
 }
 
 bool Repeats::is_worth_it(int v, const std::vector<Use>& late) {
-  const auto moved = [&](int u) {
-    return nominal::far(static_cast<double>(st_.nodes[u].bytes()));
-  };
+  const auto moved = [&](int u) { return nominal::far(static_cast<double>(st_.nodes[u].bytes())); };
   double keep = moved(v), redo = 0, work = 0;
-  for (int u : cone_) work += st_.nodes[u].work;
-  for (int u : leaves_) redo += !st_.is_input(u) && !stored_[u] ? moved(u) : 0;
+  for (int u : cone_)
+    work += st_.nodes[u].work;
+  for (int u : leaves_)
+    redo += !st_.is_input(u) && !stored_[u] ? moved(u) : 0;
   std::set<std::tuple<int, std::vector<int>, int64_t>> places;
   for (const Use& w : late) {
     auto [label, times] = landing(w);
@@ -104,7 +105,8 @@ bool Repeats::is_worth_it(int v, const std::vector<Use>& late) {
     const auto n = static_cast<double>(times);
     keep += n * moved(v);
     redo += n * work / nominal::kPeak;
-    for (int u : leaves_) redo += times > 1 || !is_loaded(phase, u) ? n * moved(u) : 0;
+    for (int u : leaves_)
+      redo += times > 1 || !is_loaded(phase, u) ? n * moved(u) : 0;
   }
   return redo < keep && cone_.size() <= nominal::kCone;
 }
@@ -114,7 +116,8 @@ void Repeats::run() {
   const Components comps = st_.ordered();
   for (int v : comps.order) {
     stored_[v] = st_.crosses(v);
-    for (const Read& r : st_.nodes[v].reads) loaded_.insert(key_of(st_.phase[v], r.source));
+    for (const Read& r : st_.nodes[v].reads)
+      loaded_.insert(key_of(st_.phase[v], r.source));
   }
   std::vector<int> chosen;
   for (size_t i = 0; i < comps.size(); ++i) {
@@ -140,7 +143,8 @@ void Repeats::run() {
     }
     chosen.push_back(v);
     for (const Use& w : late) {
-      for (int u : leaves_) loaded_.insert(key_of(st_.phase[w.node], u));
+      for (int u : leaves_)
+        loaded_.insert(key_of(st_.phase[w.node], u));
     }
   }
   for (int v : chosen) {
@@ -210,7 +214,8 @@ void Repeats::sweep() {
   while (!stack.empty()) {
     const int v = stack.back();
     stack.pop_back();
-    for (const Read& r : st_.nodes[v].reads) reach(r.source);
+    for (const Read& r : st_.nodes[v].reads)
+      reach(r.source);
   }
   for (int v = 0; v < st_.size(); ++v) {
     Node& n = st_.nodes[v];
@@ -224,6 +229,8 @@ void Repeats::sweep() {
 
 }  // namespace
 
-void repeat_cheap_values(State& state) { Repeats(state).run(); }
+void repeat_cheap_values(State& state) {
+  Repeats(state).run();
+}
 
 }  // namespace gradus::schedule

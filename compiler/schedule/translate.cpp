@@ -35,15 +35,19 @@ void keep_live(Schedule& schedule) {
     number[v] = static_cast<int>(schedule.nodes.size());
     schedule.nodes.push_back(std::move(nodes[v]));
   }
-  for (int& v : schedule.outputs) v = number[v];
+  for (int& v : schedule.outputs)
+    v = number[v];
   for (Node& n : schedule.nodes) {
-    for (Read& r : n.reads) r.source = number[r.source];
+    for (Read& r : n.reads)
+      r.source = number[r.source];
   }
 }
 
 }  // namespace
 
-Schedule translate(const ir::Graph& graph) { return Translator(graph).run(); }
+Schedule translate(const ir::Graph& graph) {
+  return Translator(graph).run();
+}
 
 Translator::Translator(const ir::Graph& graph)
     : graph_(graph),
@@ -72,7 +76,8 @@ Schedule Translator::run() {
   merge_sums(table_.nodes);
   schedule.nodes = std::move(table_.nodes);
   for (Node& n : schedule.nodes) {
-    for (Read& r : n.reads) r.same = identical_axes(n, schedule.nodes[r.source], r);
+    for (Read& r : n.reads)
+      r.same = identical_axes(n, schedule.nodes[r.source], r);
   }
   orient_products(schedule);
   keep_live(schedule);
@@ -87,10 +92,12 @@ void Translator::classify() {
   static const OpDef& reshape = ops::op_named("reshape");
   static const OpDef& stop_gradient = ops::op_named("stop_gradient");
   std::vector<char> live(graph_.size());
-  for (Value v : graph_.outputs()) live[v.node] = 1;
+  for (Value v : graph_.outputs())
+    live[v.node] = 1;
   for (NodeId n = static_cast<NodeId>(graph_.size()); n-- > 0;) {
     if (!live[n]) continue;
-    for (Value v : graph_.operands(n)) live[v.node] = 1;
+    for (Value v : graph_.operands(n))
+      live[v.node] = 1;
     const OpDef& op = graph_.op(n);
     if (&op == &parameter) {
       roles_[n] = Role::Input;
@@ -102,8 +109,10 @@ void Translator::classify() {
       roles_[n] = &op == &iota ? Role::Iota : &op == &reshape ? Role::Reshape : Role::Op;
       GRADUS_CHECK(op.space, op.name + " has no space: it is rewritten before scheduling");
       std::vector<Type> in, out;
-      for (Value v : graph_.operands(n)) in.push_back(graph_.type(v));
-      for (uint32_t i = 0; i < graph_.results(n); ++i) out.push_back(graph_.type({n, i}));
+      for (Value v : graph_.operands(n))
+        in.push_back(graph_.type(v));
+      for (uint32_t i = 0; i < graph_.results(n); ++i)
+        out.push_back(graph_.type({n, i}));
       spaces_[n] = op.space({{op, graph_.attrs(n)}, in, out});
     }
   }
@@ -144,7 +153,8 @@ void Translator::visit(NodeId n) {
 
 std::vector<std::vector<int64_t>> Translator::dims(Value v) const {
   std::vector<std::vector<int64_t>> atoms;
-  for (int d = 0; d < graph_.type(v).rank(); ++d) atoms.push_back(atoms_->of_dim(v, d));
+  for (int d = 0; d < graph_.type(v).rank(); ++d)
+    atoms.push_back(atoms_->of_dim(v, d));
   return atoms;
 }
 
@@ -182,7 +192,8 @@ void Translator::add_iota(NodeId n) {
        .dtype = graph_.type({n, 0}).dtype};
   const auto dim = static_cast<size_t>(graph_.attr<int64_t>(n, "dim"));
   int first = 0;
-  for (size_t d = 0; d < dim; ++d) first += static_cast<int>(v.atoms[d].size());
+  for (size_t d = 0; d < dim; ++d)
+    first += static_cast<int>(v.atoms[d].size());
   v.access.iota = row_major(first, v.atoms[dim]);
 }
 
@@ -202,9 +213,8 @@ void Translator::add_reshape(NodeId n) {
   if (!whole_base) v = copied(v);
   const auto extents = result.flat();
   Access access{.base = v.access.base};
-  access.spans = {{.lo = 0,
-                   .hi = static_cast<int>(base_atoms(v).size()),
-                   .index = row_major(0, extents)}};
+  access.spans = {
+      {.lo = 0, .hi = static_cast<int>(base_atoms(v).size()), .index = row_major(0, extents)}};
   Node node = copy_node(result);
   result.access = whole(table_.add(std::move(node), {{access, v.dtype, v.fence}}), extents.size());
   result.fence = 0;

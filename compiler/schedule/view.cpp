@@ -8,7 +8,8 @@ namespace gradus::schedule {
 
 std::vector<int64_t> View::flat() const {
   std::vector<int64_t> result;
-  for (const auto& dim : atoms) result.insert(result.end(), dim.begin(), dim.end());
+  for (const auto& dim : atoms)
+    result.insert(result.end(), dim.begin(), dim.end());
   return result;
 }
 
@@ -37,7 +38,8 @@ struct Join {
     if (!touches(a)) return true;
     Affine rest{.constant = a.constant}, own;
     for (const auto& term : a.terms) {
-      const bool inside = term.first >= first && term.first < first + static_cast<int>(atoms.size());
+      const bool inside =
+          term.first >= first && term.first < first + static_cast<int>(atoms.size());
       (inside ? own : rest).terms.push_back(term);
     }
     const int64_t unit = own.terms.back().second;
@@ -72,7 +74,8 @@ bool join_dimension(Access& access, const Join& join, std::span<const int64_t> b
     if (data ? join.touches(g.index) : !join.apply(g.index)) return false;
   }
   if (access.kind == Operand::Kind::Constant) return true;
-  if (access.kind == Operand::Kind::Iota) return data ? !join.touches(access.iota) : join.apply(access.iota);
+  if (access.kind == Operand::Kind::Iota)
+    return data ? !join.touches(access.iota) : join.apply(access.iota);
   const bool touched =
       std::ranges::any_of(access.spans, [&](const Span& s) { return join.touches(s.index); });
   if (!touched) return true;
@@ -102,7 +105,8 @@ std::optional<Access> read_at(const View& view, const std::vector<DimExpr>& inde
   GRADUS_CHECK(index.size() == rank);
   Access access = view.access;
   size_t variables = 0;
-  for (const auto& dim : view.atoms) variables += dim.size();
+  for (const auto& dim : view.atoms)
+    variables += dim.size();
   std::vector<Affine> by(variables + rank);
   for (size_t d = 0, first = 0; d < rank; first += view.atoms[d].size(), ++d) {
     const auto& atoms = view.atoms[d];
@@ -120,8 +124,10 @@ std::optional<Access> read_at(const View& view, const std::vector<DimExpr>& inde
     if (!join_dimension(access, join, base_atoms, index[d].data)) return {};
     by[variables + d] = index[d].index;
   }
-  for (Span& s : access.spans) s.index = substitute(s.index, by);
-  for (Guard& g : access.guards) g.index = substitute(g.index, by);
+  for (Span& s : access.spans)
+    s.index = substitute(s.index, by);
+  for (Guard& g : access.guards)
+    g.index = substitute(g.index, by);
   access.iota = substitute(access.iota, by);
   settle_guards(access, extents);
   return access;

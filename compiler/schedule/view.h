@@ -12,12 +12,12 @@ namespace gradus::schedule {
 /// What is read, and how: variables are those of whoever reads.
 struct Access {
   Operand::Kind kind = Operand::Kind::Read;
-  int base = -1;             // Read: the node
-  std::vector<Span> spans;   // Read: in order of the node's atoms
-  std::vector<Guard> guards; // Read
+  int base = -1;              // Read: the node
+  std::vector<Span> spans;    // Read: in order of the node's atoms
+  std::vector<Guard> guards;  // Read
   loop::Bits fill = 0;
-  loop::Bits constant = 0;   // Constant
-  Affine iota;               // Iota
+  loop::Bits constant = 0;  // Constant
+  Affine iota;              // Iota
 };
 
 /// One dimension of a view as an index expression of the reader.

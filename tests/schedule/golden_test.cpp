@@ -1,0 +1,100 @@
+// The placements of published training steps: carriers, barriers, regions, leaves, what is stored
+// whole. The graphs were traced and differentiated by JAX (tests/golden/jaxpr_to_gr.py). With
+// UPDATE_GOLDEN=1 in the environment the texts are written anew, to be reviewed.
+#include <fmt/format.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+#include <fstream>
+
+#include "compiler/ir/parse.h"
+#include "compiler/transforms/passes.h"
+#include "tests/schedule/compare.h"
+
+namespace gradus::schedule {
+namespace {
+
+Schedule placed(const ir::Graph& graph, const PlaceOptions& options) {
+  Schedule s = translate(graph);
+  place(s, options);
+  return s;
+}
+
+/// As converted, in tight leaves, under several numbers of workers; then as compiled.
+std::string text_of(const ir::Graph& converted) {
+  const ir::Graph lowered = testing::lowered(converted);
+  std::string text = "As converted, components of tight reads:\n";
+  text += to_string(placed(lowered, {.grouping = LeafGrouping::Tight}));
+  for (int workers : {2, 4, 64}) {
+    const int barriers =
+        placed(lowered, {.workers = workers, .grouping = LeafGrouping::Tight}).barriers;
+    text += fmt::format("barriers with {} workers: {}\n", workers, barriers);
+  }
+  ir::Graph compiled = converted;
+  for (const transforms::Pass& pass : transforms::passes())
+    compiled = pass.run(compiled);
+  text += "After the passes, leaves as compiled:\n";
+  return text + to_string(placed(compiled, {}));
+}
+
+TEST_CASE("placements of published training steps") {
+  for (const char* name : {"s3", "s1", "s4", "clip_adamw", "transformer", "chain_10m", "accuracy",
+                           "embedding", "s3_batch1", "hessian_vector"}) {
+    INFO(name);
+    const std::string folder = GRADUS_SOURCE_DIR "/tests/golden/";
+    const std::string text = text_of(ir::parse_file(folder + "graphs/" + name + ".gr"));
+    const std::string path = folder + "schedules/" + name + ".txt";
+    if (std::getenv("UPDATE_GOLDEN")) std::ofstream(path) << text;
+    std::ifstream file(path);
+    const std::string golden{std::istreambuf_iterator<char>(file), {}};
+    CHECK(text == golden);
+  }
+}
+
+/// Product leaves are what the code generator expects of them.
+void check_leaf(const Schedule& s, const std::vector<int>& leaf) {
+  std::vector<int> products;
+  for (int v : leaf) {
+    if (s.nodes[v].kind == NodeKind::Product) products.push_back(v);
+    if (s.nodes[v].kind == NodeKind::Scatter) CHECK(leaf.size() == 1);
+  }
+  if (products.empty()) return;
+  REQUIRE(products.size() == 1);
+  const Node& p = s.nodes[products[0]];
+  bool behind = false;
+  for (int v : leaf) {
+    const Node& n = s.nodes[v];
+    if (v == products[0]) {
+      behind = true;
+      continue;
+    }
+    CHECK(n.kind == NodeKind::Elementwise);
+    bool is_operand = false;
+    for (const Read& r : p.reads)
+      is_operand |= r.source == v;
+    if (!behind && is_operand) continue;
+    CHECK(n.parallel == p.parallel);
+    CHECK(std::equal(n.extents.begin(), n.extents.end(), p.extents.begin()));
+    for (const Read& r : n.reads) {
+      if (std::ranges::find(leaf, r.source) == leaf.end()) continue;
+      CHECK(r.same.size() == static_cast<size_t>(n.parallel));
+      for (auto [d, a] : r.same)
+        CHECK(d == a);
+    }
+  }
+}
+
+TEST_CASE("a leaf has one product, with elementwise ops at its points") {
+  for (const char* name : {"s3", "s1", "clip_adamw", "transformer", "embedding"}) {
+    INFO(name);
+    const std::string path = std::string(GRADUS_SOURCE_DIR "/tests/golden/graphs/") + name + ".gr";
+    const Schedule s = placed(testing::lowered(ir::parse_file(path)), {});
+    for (const Region& region : s.regions) {
+      for (const auto& leaf : region.leaves)
+        check_leaf(s, leaf);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gradus::schedule
