@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "compiler/ir/graph.h"
 #include "runtime/executable.h"
@@ -16,7 +18,17 @@ struct CompileOptions {
   bool reference = false;
 };
 
-std::shared_ptr<const Executable> compile(const ir::Graph& graph,
-                                          const CompileOptions& options = {});
+std::shared_ptr<const Executable> compile(const ir::Graph& graph, const CompileOptions& options = {});
+
+/// A point of the pipeline where the program can be looked at.
+struct Stage {
+  std::string_view name, help;
+};
+
+/// trace, simplified, regions, loops, llvm, asm.
+std::span<const Stage> stages();
+
+/// The program's text at a stage. Throws ValueError for a name that is none of stages().
+std::string stage_text(const ir::Graph& graph, std::string_view stage);
 
 }  // namespace gradus

@@ -112,4 +112,13 @@ class ScalarBuilder {
   std::unordered_multimap<size_t, int32_t> numbered_;
 };
 
+/// How a reduction combines elements.
+enum class ReduceOp : uint8_t { Add, Mul, Max, Min, And, Or, ArgMax, ArgMin };
+
+/// acc combined with x; two values (extremum, its index) for ArgMax and ArgMin, else one.
+/// Max and Min propagate NaN; of equal extrema the lower index wins.
+std::vector<V> combine(ScalarBuilder& s, ReduceOp op, std::span<const V> acc, std::span<const V> x);
+/// The bits that leave x as it is under combine; for ArgMax the extremum's.
+Bits identity_of(ReduceOp op, DType dtype);
+
 }  // namespace gradus::loop

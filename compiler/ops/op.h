@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -126,6 +127,9 @@ struct OpDef {
   /// {-1} stands for every operand of a variadic op (concatenate).
   std::vector<int> linear;
   bool multilinear = false;
+
+  /// Reductions: how elements combine.
+  std::optional<loop::ReduceOp> reduction;
 
   std::function<std::vector<Type>(const InferContext&)> infer;
   std::function<std::vector<RefArray>(const ReferenceContext&)> reference;

@@ -174,6 +174,7 @@ Value simplify_sum(Builder& b, std::span<const Value> in, const Attrs& attrs) {
 
 OpDef sum_row() {
   OpDef op = reduce_row("reduce_sum");
+  op.reduction = loop::ReduceOp::Add;
   op.linear = {0};
   op.infer = [](const InferContext& c) {
     expect_number(c);
@@ -251,6 +252,7 @@ std::vector<Value> jvp_of_product(const JvpContext& c) {
 
 OpDef product_row() {
   OpDef op = reduce_row("reduce_prod");
+  op.reduction = loop::ReduceOp::Mul;
   op.infer = [](const InferContext& c) {
     expect_number(c);
     return infer_reduction(c);
@@ -291,6 +293,7 @@ std::vector<Value> jvp_of_extremum(const JvpContext& c) {
 
 OpDef extremum_row(std::string name, bool largest) {
   OpDef op = reduce_row(std::move(name));
+  op.reduction = largest ? loop::ReduceOp::Max : loop::ReduceOp::Min;
   op.infer = [](const InferContext& c) {
     expect_number(c);
     auto result = infer_reduction(c);
@@ -319,6 +322,7 @@ OpDef extremum_row(std::string name, bool largest) {
 
 OpDef logical_row(std::string name, bool all) {
   OpDef op = reduce_row(std::move(name));
+  op.reduction = all ? loop::ReduceOp::And : loop::ReduceOp::Or;
   op.infer = [](const InferContext& c) {
     expect_logical(c);
     return infer_reduction(c);
@@ -354,6 +358,7 @@ std::vector<Type> infer_arg(const InferContext& c) {
 OpDef arg_row(std::string name, bool largest) {
   OpDef op{
       .name = std::move(name), .family = Family::Reduce, .attributes = {{"axis", AttrKind::Int}}};
+  op.reduction = largest ? loop::ReduceOp::ArgMax : loop::ReduceOp::ArgMin;
   op.infer = infer_arg;
   op.reference = [largest](const ReferenceContext& c) -> std::vector<RefArray> {
     RefArray out = make_reference(c.out_types[0]);

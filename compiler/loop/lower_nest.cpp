@@ -1,0 +1,476 @@
+// Elementwise nodes and reductions as loop nests.
+//
+// The axes of the piece's nodes fall into classes along the reads that leave them as they are; the
+// classes are the leaf's axes. Parallel ones are the outer loops. The lanes run along the last
+// parallel axis, or, for reductions bracketed in lanes, along the last reduced one.
+#include "compiler/loop/lower_nest.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "compiler/loop/leaf_builder.h"
+#include "runtime/error.h"
+
+namespace gradus::loop {
+
+using schedule::Node;
+using schedule::NodeKind;
+
+bool reduces_in_lanes(const Node& node) {
+  if (node.kind != NodeKind::Reduce || node.combine || node.reads.empty()) return false;
+  const auto& spans = node.reads[0].spans;
+  if (spans.empty() || spans.back().index.terms.empty()) return false;
+  return spans.back().index.terms.back().first >= node.parallel;
+}
+
+namespace {
+
+/// Element programs up to this size are unrolled; longer ones have work enough in flight.
+constexpr size_t kShortProgram = 24, kLongProgram = 64;
+constexpr int64_t kCanonicalLanes = 16;
+
+class NestLowering {
+ public:
+  NestLowering(const LowerContext& context, const Piece& piece) : context_(context), piece_(piece) {}
+  Leaf run();
+
+ private:
+  struct Reduction {
+    int node;
+    ReduceOp op;
+    std::vector<V> values;      // what is combined: (value) or (value, index)
+    std::vector<int> acc;
+  };
+
+  void find_axes();
+  void find_carrier();
+  void find_values();
+  std::vector<Stmt> lanes_over_result();
+  std::vector<Stmt> lanes_over_reduced();
+  struct Limit {
+    Index index;
+    Coefficient bound;
+  };
+  std::vector<Stmt> block(int u, const std::optional<Limit>& limit);
+  std::vector<Stmt> scalar_body();
+  std::vector<Stmt> stores(const std::vector<int>& dims);
+  std::vector<Stmt> accumulate(bool merge);
+  void declare_registers(const std::vector<int>& dims);
+  int identity(const Reduction& r, size_t i);
+  std::vector<Stmt> reduced_loops(size_t count, std::vector<Stmt> body);
+  std::vector<Stmt> outer_loops(size_t count, std::vector<Stmt> body);
+  std::vector<Stmt> initial_values();
+  Point point_of(int v) const;
+  std::vector<Stmt> with_parts(const std::function<std::vector<Stmt>()>& make);
+  const Node& node(int v) const { return context_.schedule.nodes[v]; }
+
+  const LowerContext& context_;
+  const Piece& piece_;
+  std::set<int> inlined_;
+  std::vector<int> roots_;              // materialised nodes and reductions, producers first
+  std::map<int, std::vector<int>> classes_;  // node -> leaf axis of each of its axes
+  std::vector<int64_t> extents_;        // of the leaf axes
+  std::vector<int> outer_, reduced_;    // leaf axes in loop order
+  int part_axis_ = -1, granule_axis_ = -1;  // a reduced axis in parts
+  int64_t granule_ = 0, granule_rest_ = 0;
+  std::map<int, Affine> axis_value_;    // leaf axes that are not simply themselves
+  std::unique_ptr<ElementBuilder> element_;
+  std::unique_ptr<LeafBuilder> leaf_;
+  std::vector<Reduction> reductions_;
+  std::vector<std::pair<int, V>> stored_;
+  std::map<int, int> variables_;        // leaf axis -> loop variable
+  int lane_ = -1;
+  int64_t lanes_ = 1;
+};
+
+Leaf NestLowering::run() {
+  for (int v : piece_.nodes) {
+    const Node& n = node(v);
+    const bool reduces = n.kind == NodeKind::Reduce || n.kind == NodeKind::Product;
+    if (reduces || piece_.materialised.contains(v)) roots_.push_back(v);
+    if (!reduces) inlined_.insert(v);
+  }
+  find_axes();
+  find_carrier();
+  find_values();
+  int64_t size = 4;
+  for (int r : roots_) size = std::max(size, static_cast<int64_t>(size_of(node(r).dtype)));
+  lanes_ = context_.unit.lanes * 4 / size;
+
+  bool in_lanes = false;
+  for (int r : roots_) in_lanes |= reduces_in_lanes(node(r));
+  leaf_->kernel().body = in_lanes ? lanes_over_reduced() : lanes_over_result();
+  if (granule_) leaf_->leaf().granule = granule_;
+  return leaf_->finish();
+}
+
+/// Classes of axes along in-piece reads; the order of the first root's axes is the loop order.
+void NestLowering::find_axes() {
+  std::map<std::pair<int, int>, std::pair<int, int>> parent;
+  const std::function<std::pair<int, int>(std::pair<int, int>)> find = [&](std::pair<int, int> x) {
+    while (parent.contains(x) && parent[x] != x) x = parent[x];
+    return x;
+  };
+  const std::set<int> own(piece_.nodes.begin(), piece_.nodes.end());
+  for (int v : piece_.nodes) {
+    for (const schedule::Read& r : node(v).reads) {
+      if (!own.contains(r.source)) continue;
+      for (auto [from, to] : r.same) {
+        const auto a = find({r.source, from}), b = find({v, to});
+        if (a != b) parent[a] = b;
+      }
+    }
+  }
+  // Roots of equal extents that no read connects run over the same axes in order.
+  for (size_t i = 1; i < roots_.size(); ++i) {
+    const Node &a = node(roots_[0]), &b = node(roots_[i]);
+    for (int x = 0; x < b.parallel; ++x) {
+      const auto mine = find({roots_[i], x});
+      bool known = false;
+      for (int y = 0; y < a.parallel; ++y) known |= find({roots_[0], y}) == mine;
+      if (!known && x < a.parallel && a.extents[x] == b.extents[x]) parent[mine] = find({roots_[0], x});
+    }
+  }
+  std::map<std::pair<int, int>, int> number;
+  const auto visit = [&](int v) {
+    auto& axes = classes_[v];
+    for (int a = 0; a < static_cast<int>(node(v).extents.size()); ++a) {
+      auto [it, fresh] = number.try_emplace(find({v, a}), static_cast<int>(extents_.size()));
+      if (fresh) extents_.push_back(node(v).extents[a]);
+      axes.push_back(it->second);
+    }
+  };
+  for (int r : roots_) visit(r);
+  for (int v : piece_.nodes) {
+    if (!classes_.contains(v)) visit(v);
+  }
+  const Node& first = node(roots_[0]);
+  outer_.assign(classes_[roots_[0]].begin(), classes_[roots_[0]].begin() + first.parallel);
+  for (int r : roots_) {
+    const Node& n = node(r);
+    std::set<int> parallel(classes_[r].begin(), classes_[r].begin() + n.parallel);
+    GRADUS_CHECK(parallel == std::set<int>(outer_.begin(), outer_.end()),
+                 "the roots of a nest differ in their axes");
+    if (n.extents.size() > static_cast<size_t>(n.parallel)) {
+      std::vector<int> reduced(classes_[r].begin() + n.parallel, classes_[r].end());
+      GRADUS_CHECK(reduced_.empty() || reduced_ == reduced, "the reductions of a nest differ");
+      reduced_ = std::move(reduced);
+    }
+    if (n.parts > 1) granule_ = n.granule;
+  }
+}
+
+Point NestLowering::point_of(int v) const {
+  Point p;
+  for (int c : classes_.at(v)) {
+    auto it = axis_value_.find(c);
+    p.push_back(it == axis_value_.end() ? axis(c) : it->second);
+  }
+  return p;
+}
+
+/// Splits the axis that is reduced in parts, and finds out what the range of the carrier restricts.
+void NestLowering::find_carrier() {
+  int carrier = -1;
+  for (int r : roots_) {
+    auto cut = context_.cut.find(r);
+    if (cut != context_.cut.end()) carrier = classes_[r][cut->second];
+  }
+  if (granule_) {
+    GRADUS_CHECK(carrier >= 0, "partial results without a carrier");
+    part_axis_ = static_cast<int>(extents_.size());
+    granule_axis_ = part_axis_ + 1;
+    extents_.push_back(extents_[carrier] / granule_);
+    extents_.push_back(granule_);
+    granule_rest_ = extents_[carrier] % granule_;
+    axis_value_[carrier] = plus(loop::scaled(axis(part_axis_), granule_), axis(granule_axis_));
+    std::erase(outer_, carrier);
+    outer_.insert(outer_.begin(), part_axis_);
+    std::ranges::replace(reduced_, carrier, granule_axis_);
+    leaf_ = std::make_unique<LeafBuilder>(context_, extents_);
+    leaf_->set_carrier(part_axis_, 1, granule_);
+    return;
+  }
+  leaf_ = std::make_unique<LeafBuilder>(context_, extents_);
+  if (carrier >= 0) leaf_->set_carrier(carrier);
+}
+
+void NestLowering::find_values() {
+  element_ = std::make_unique<ElementBuilder>(context_.schedule, inlined_, context_.storage);
+  for (int v : roots_) {
+    const Node& n = node(v);
+    const Point p = point_of(v);
+    if (n.kind == NodeKind::Product) {
+      Reduction r{v, ReduceOp::Add, {}, {}};
+      r.values = {element_->operand(v, 0, p), element_->operand(v, 1, p)};
+      reductions_.push_back(std::move(r));
+    } else if (n.kind == NodeKind::Reduce) {
+      GRADUS_CHECK(n.op && n.op->reduction, "a reduction without a rule");
+      Reduction r{v, *n.op->reduction, {element_->operand(v, 0, p)}, {}};
+      reductions_.push_back(std::move(r));
+    }
+    if (n.kind == NodeKind::Product || n.kind == NodeKind::Reduce) element_->bind(v);
+    if (piece_.materialised.contains(v)) {
+      stored_.emplace_back(v, element_->value(v, Point(p.begin(), p.begin() + n.parallel)));
+    }
+  }
+  for (int a : outer_) {
+    variables_[a] = leaf_->kernel().add_variable("x", LoopKind::Serial);
+    leaf_->set_axis(a, variable(variables_[a]));
+  }
+  for (int a : reduced_) {
+    variables_[a] = leaf_->kernel().add_variable("k", LoopKind::Reduce);
+    leaf_->set_axis(a, variable(variables_[a]));
+  }
+}
+
+int NestLowering::identity(const Reduction& r, size_t i) {
+  Kernel& k = leaf_->kernel();
+  if (i == 1) return k.constant(DType::I32, 0);
+  const DType dtype = element_->program().dtype(r.values[0]);
+  return k.constant(dtype, identity_of(r.op, dtype));
+}
+
+void NestLowering::declare_registers(const std::vector<int>& dims) {
+  Kernel& k = leaf_->kernel();
+  for (Reduction& r : reductions_) {
+    const bool pair = r.op == ReduceOp::ArgMax || r.op == ReduceOp::ArgMin;
+    r.acc = {k.add_local("acc", element_->program().dtype(r.values[0]), dims)};
+    if (pair) r.acc.push_back(k.add_local("at", DType::I32, dims));
+    leaf_->set_register(r.node, r.acc.back());
+  }
+}
+
+/// acc = acc combined with the element at this point, for every reduction.
+std::vector<Stmt> NestLowering::accumulate(bool merge) {
+  Kernel& k = leaf_->kernel();
+  std::vector<V> values;
+  for (const Reduction& r : reductions_) values.insert(values.end(), r.values.begin(), r.values.end());
+  const auto exprs = leaf_->expressions(*element_, values);
+  std::vector<Stmt> body;
+  size_t next = 0;
+  for (const Reduction& r : reductions_) {
+    std::vector<int> acc;
+    for (int a : r.acc) acc.push_back(k.local_value(a));
+    if (node(r.node).kind == NodeKind::Product) {
+      const int sum = k.op(ScalarOp::Fma, {exprs[next], exprs[next + 1], acc[0]}, node(r.node).dtype);
+      body.push_back(make_assign(r.acc[0], sum, merge));
+      next += 2;
+      continue;
+    }
+    std::vector<int> x{exprs[next++]};
+    if (r.acc.size() == 2) {
+      Affine position;
+      for (int a : reduced_) position = plus(loop::scaled(position, extents_[a]), axis(a));
+      x.push_back(leaf_->index_expr(position, DType::I32));
+    }
+    const auto combined = k.combine(r.op, acc, x);
+    if (r.acc.size() == 2) {
+      // Both new values come from both old ones.
+      const auto& dims = k.locals[r.acc[0]].dims;
+      const int held = k.add_local("new", k.exprs[combined[0]].dtype, dims);
+      body.push_back(make_assign(held, combined[0]));
+      body.push_back(make_assign(r.acc[1], combined[1], merge));
+      body.push_back(make_assign(r.acc[0], k.local_value(held), merge));
+    } else {
+      body.push_back(make_assign(r.acc[0], combined[0], merge));
+    }
+  }
+  return body;
+}
+
+std::vector<Stmt> NestLowering::stores(const std::vector<int>& dims) {
+  Kernel& k = leaf_->kernel();
+  std::vector<V> values;
+  for (auto [v, value] : stored_) values.push_back(value);
+  const auto exprs = leaf_->expressions(*element_, values);
+  std::vector<Stmt> body, last;
+  for (size_t i = 0; i < stored_.size(); ++i) {
+    int e = exprs[i];
+    if (stored_.size() > 1) {
+      // All loads before all stores: an output may take its input's memory.
+      const int held = k.add_local("out", k.exprs[e].dtype, dims);
+      body.push_back(make_assign(held, e));
+      e = k.local_value(held);
+    }
+    const int v = stored_[i].first;
+    Position position = element_->position(v, point_of(v));
+    if (node(v).parts > 1) {
+      const int64_t stride = context_.storage.at(v).part_stride;
+      position.index = plus(position.index, loop::scaled(axis(part_axis_), stride));
+    }
+    last.push_back(leaf_->store(position, e));
+  }
+  for (Stmt& s : last) body.push_back(std::move(s));
+  return body;
+}
+
+std::vector<Stmt> NestLowering::reduced_loops(size_t count, std::vector<Stmt> body) {
+  for (size_t i = count; i-- > 0;) {
+    const int a = reduced_[i];
+    const Coefficient n = a == granule_axis_ ? leaf_->constant_arg(extents_[a], "granule")
+                                             : leaf_->count(a, 1);
+    body = {make_for(variables_[a], n, std::move(body))};
+  }
+  return body;
+}
+
+/// The first `count` outer loops; that over granules is with_parts' own.
+std::vector<Stmt> NestLowering::outer_loops(size_t count, std::vector<Stmt> body) {
+  for (size_t i = count; i-- > (granule_ ? 1u : 0u);) {
+    body = {make_for(variables_[outer_[i]], leaf_->count(outer_[i], 1), std::move(body))};
+  }
+  return body;
+}
+
+std::vector<Stmt> NestLowering::initial_values() {
+  std::vector<Stmt> init;
+  for (const Reduction& r : reductions_) {
+    for (size_t i = 0; i < r.acc.size(); ++i) init.push_back(make_assign(r.acc[i], identity(r, i)));
+  }
+  return init;
+}
+
+/// The nest for full granules, and once more for a last, shorter one.
+std::vector<Stmt> NestLowering::with_parts(const std::function<std::vector<Stmt>()>& make) {
+  if (!granule_) return make();
+  const int part = variables_[part_axis_];
+  std::vector<Stmt> body{make_for(part, leaf_->count(part_axis_, 1), make())};
+  if (granule_rest_ == 0) return body;
+  const int64_t whole = extents_[granule_axis_];
+  extents_[granule_axis_] = granule_rest_;
+  leaf_->set_axis(part_axis_, {}, 1);
+  for (Stmt& s : leaf_->if_rest(part_axis_, granule_, make())) body.push_back(std::move(s));
+  extents_[granule_axis_] = whole;
+  return body;
+}
+
+/// One block of `u` vectors along the last outer axis: reductions, then stores.
+std::vector<Stmt> NestLowering::block(int u, const std::optional<Limit>& limit) {
+  Kernel& k = leaf_->kernel();
+  const auto nest = [&](std::vector<Stmt> body, bool limited) {
+    Stmt inner = make_for(lane_, {lanes_}, std::move(body));
+    if (limit && limited) {
+      inner.limit = limit->index;
+      inner.bound = limit->bound;
+    }
+    return std::vector<Stmt>{make_for(u, {k.variables[u].count}, {std::move(inner)})};
+  };
+  std::vector<Stmt> body;
+  if (!reductions_.empty()) {
+    declare_registers({u, lane_});
+    body = nest(initial_values(), false);
+    for (Stmt& s : reduced_loops(reduced_.size(), nest(accumulate(false), true))) {
+      body.push_back(std::move(s));
+    }
+  }
+  for (Stmt& s : nest(stores({u, lane_}), true)) body.push_back(std::move(s));
+  return body;
+}
+
+/// A scalar result that is no sum in lanes: one chain.
+std::vector<Stmt> NestLowering::scalar_body() {
+  std::vector<Stmt> body;
+  if (!reductions_.empty()) {
+    declare_registers({});
+    body = initial_values();
+    for (Stmt& s : reduced_loops(reduced_.size(), accumulate(false))) body.push_back(std::move(s));
+  }
+  for (Stmt& s : stores({})) body.push_back(std::move(s));
+  return body;
+}
+
+std::vector<Stmt> NestLowering::lanes_over_result() {
+  Kernel& k = leaf_->kernel();
+  if (outer_.empty() || (granule_ && outer_.size() == 1)) {
+    return with_parts([&] { return scalar_body(); });
+  }
+  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
+  const int last = outer_.back();
+  const size_t size = element_->program().nodes().size();
+  const int64_t vectors = (extents_[last] + lanes_ - 1) / lanes_;
+  const int64_t unroll = size > kShortProgram ? 1 : std::clamp<int64_t>(vectors, 1, 4);
+  const int64_t width = unroll * lanes_;
+  const bool whole = extents_[last] % width == 0 && !leaf_->is_carrier(last);
+  const bool blocks = extents_[last] >= width && (whole || size <= kLongProgram);
+  return with_parts([&] {
+    std::vector<Stmt> body;
+    if (blocks) {
+      const int x = k.add_variable("x", LoopKind::Serial);
+      const int u = k.add_variable("u", LoopKind::Unroll, unroll);
+      leaf_->set_axis(last, plus(variable(x, width), plus(variable(u, lanes_), variable(lane_))));
+      body.push_back(make_for(x, leaf_->count(last, width), block(u, std::nullopt)));
+    }
+    if (!whole || !blocks) {
+      // What is left, or everything: blocks of one vector, masked.
+      const int64_t divisor = blocks ? width : int64_t{1} << 40;
+      const int x = k.add_variable("x", LoopKind::Serial);
+      const int u = k.add_variable("u", LoopKind::Unroll, 1);
+      const Index index = plus(variable(x, lanes_), variable(lane_));
+      leaf_->set_axis(last, index, blocks ? width : 0);
+      const Limit limit{index,
+                        leaf_->quantity(last, ArgRule::Kind::Remainder, divisor, 0, "rest")};
+      const Coefficient count =
+          leaf_->quantity(last, ArgRule::Kind::RestBlocks, divisor, lanes_, "blocks");
+      body.push_back(make_for(x, count, block(u, limit)));
+    }
+    return outer_loops(outer_.size() - 1, std::move(body));
+  });
+}
+
+std::vector<Stmt> NestLowering::lanes_over_reduced() {
+  Kernel& k = leaf_->kernel();
+  lanes_ = std::min(lanes_, kCanonicalLanes);
+  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
+  const int u = k.add_variable("u", LoopKind::Unroll, kCanonicalLanes / lanes_);
+  const int last = reduced_.back();
+  const Index lane = plus(variable(u, lanes_), variable(lane_));
+  const auto in_lanes = [&](std::vector<Stmt> body, int64_t bound) {
+    Stmt inner = make_for(lane_, {lanes_}, std::move(body));
+    if (bound < kCanonicalLanes) {
+      inner.limit = lane;
+      inner.bound = {bound};
+    }
+    return make_for(u, {k.variables[u].count}, {std::move(inner)});
+  };
+  return with_parts([&] {
+    declare_registers({u, lane_});
+    std::vector<Stmt> body{in_lanes(initial_values(), kCanonicalLanes)}, steps;
+    const int64_t extent = extents_[last], rest = extent % kCanonicalLanes;
+    if (extent >= kCanonicalLanes) {
+      const int x = k.add_variable("k", LoopKind::Reduce);
+      leaf_->set_axis(last, plus(variable(x, kCanonicalLanes), lane));
+      const Coefficient count = last == granule_axis_
+                                    ? leaf_->constant_arg(extent / kCanonicalLanes, "blocks")
+                                    : leaf_->count(last, kCanonicalLanes);
+      steps.push_back(make_for(x, count, {in_lanes(accumulate(false), kCanonicalLanes)}));
+    }
+    if (rest) {
+      leaf_->set_axis(last, plus(lane, constant_index({extent - rest})));
+      steps.push_back(in_lanes(accumulate(true), rest));
+    }
+    for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(steps))) {
+      body.push_back(std::move(s));
+    }
+    for (const Reduction& r : reductions_) {
+      Stmt tree{.kind = Stmt::Kind::LaneReduce};
+      tree.reduce = r.op;
+      for (int a : r.acc) {
+        tree.sources.push_back(a);
+        tree.targets.push_back(k.add_local("result", k.locals[a].dtype, {}));
+      }
+      leaf_->set_register(r.node, tree.targets.back());
+      body.push_back(std::move(tree));
+    }
+    for (Stmt& s : stores({})) body.push_back(std::move(s));
+    return outer_loops(outer_.size(), std::move(body));
+  });
+}
+
+}  // namespace
+
+Leaf lower_nest(const LowerContext& context, const Piece& piece) {
+  return NestLowering(context, piece).run();
+}
+
+}  // namespace gradus::loop

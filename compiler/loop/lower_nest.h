@@ -1,0 +1,15 @@
+#pragma once
+
+#include "compiler/loop/lower.h"
+
+namespace gradus::loop {
+
+/// The kernel of a piece whose materialised nodes share their parallel axes: reductions over the
+/// same axes, elementwise nodes, and elementwise nodes that read those reductions.
+Leaf lower_nest(const LowerContext& context, const Piece& piece);
+
+/// Whether a reduction is bracketed in the 16 canonical lanes of its last reduced axis, rather than
+/// as one chain: it is if the innermost dimension of what it reads is reduced. Shapes alone decide.
+bool reduces_in_lanes(const schedule::Node& node);
+
+}  // namespace gradus::loop

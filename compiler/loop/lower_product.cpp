@@ -1,0 +1,288 @@
+// Products (sums over reduced axes of a product of two operands) in register tiles.
+//
+// One parallel axis goes to the vector lanes (the last one: it has unit stride in the result), one
+// that only the other operand has goes to the rows of the tile; all remaining parallel axes are outer
+// loops. Panels of the vector operand are outermost, rows inside, so that a panel stays in cache.
+// Every element is one chain of fused multiply-adds in order of the reduced axes.
+#include "compiler/loop/lower_product.h"
+
+#include <algorithm>
+
+#include "compiler/loop/leaf_builder.h"
+#include "runtime/error.h"
+
+namespace gradus::loop {
+
+using schedule::Node;
+
+namespace {
+
+/// An operand with few columns is not worth a packed copy.
+constexpr int64_t kRowsWorthPacking = 16;
+/// Rows of a panel at such distances fall into few cache sets (74 -> 109 GF/s when packed).
+constexpr int64_t kConflictBytes = 1024, kConflictRows = 256;
+
+class ProductLowering {
+ public:
+  ProductLowering(const LowerContext& context, const Piece& piece, int product)
+      : context_(context), piece_(piece), product_(product), node_(context.schedule.nodes[product]) {}
+
+  std::optional<Leaf> run();
+
+ private:
+  bool choose_axes();
+  void choose_tile();
+  void choose_pack();
+  void find_roots();
+  std::vector<Stmt> panels();
+  std::vector<Stmt> rows(int v, int64_t columns);
+  std::vector<Stmt> tile(int i, int v, int64_t columns);
+  int vector_operand(int v);
+
+  const LowerContext& context_;
+  const Piece& piece_;
+  const int product_;
+  const Node& node_;
+  std::set<int> inlined_;
+  std::unique_ptr<ElementBuilder> element_;
+  std::unique_ptr<LeafBuilder> leaf_;
+  Point point_;
+  V scalar_, vector_;  // the operands: without and with the lane axis
+  int n_axis_ = -1, m_axis_ = -1;
+  std::vector<int> outer_, reduced_, reduced_variables_;
+  int64_t lanes_ = 1, tile_rows_ = 1, tile_vectors_ = 1;
+  std::optional<Pack> pack_;
+  int panel_ = -1, lane_ = -1;  // variables; panel_ is -1 in the last, partial panel
+  struct Root {
+    int node;
+    Point at;
+    V value;
+  };
+  std::vector<Root> roots_;
+};
+
+std::optional<Leaf> ProductLowering::run() {
+  for (int v : piece_.nodes) {
+    if (v != product_) inlined_.insert(v);
+  }
+  element_ = std::make_unique<ElementBuilder>(context_.schedule, inlined_, context_.storage);
+  for (int a = 0; a < static_cast<int>(node_.extents.size()); ++a) point_.push_back(axis(a));
+  if (!choose_axes()) return std::nullopt;
+  auto cut = context_.cut.find(product_);
+  leaf_ = std::make_unique<LeafBuilder>(context_, node_.extents);
+  if (cut != context_.cut.end()) leaf_->set_carrier(cut->second);
+  choose_tile();
+  choose_pack();
+  find_roots();
+
+  std::vector<int> loops;
+  for (int a : outer_) {
+    loops.push_back(leaf_->kernel().add_variable("o", LoopKind::Serial));
+    leaf_->set_axis(a, variable(loops.back()));
+  }
+  for (int a : reduced_) {
+    reduced_variables_.push_back(leaf_->kernel().add_variable("k", LoopKind::Reduce));
+    leaf_->set_axis(a, variable(reduced_variables_.back()));
+  }
+  auto body = panels();
+  for (size_t i = loops.size(); i-- > 0;) {
+    body = {make_for(loops[i], leaf_->count(outer_[i], 1), std::move(body))};
+  }
+  leaf_->kernel().body = std::move(body);
+  if (leaf_->is_carrier(n_axis_)) leaf_->leaf().granule = tile_vectors_ * lanes_;
+  if (m_axis_ >= 0 && leaf_->is_carrier(m_axis_)) leaf_->leaf().granule = tile_rows_;
+  return leaf_->finish();
+}
+
+bool ProductLowering::choose_axes() {
+  const V in[] = {element_->operand(product_, 0, point_), element_->operand(product_, 1, point_)};
+  const std::set<int> depends[] = {axes_of(*element_, in[0]), axes_of(*element_, in[1])};
+  n_axis_ = node_.parallel - 1;
+  while (n_axis_ > 0 && node_.extents[n_axis_] == 1) --n_axis_;
+  if (n_axis_ < 0 || depends[0].contains(n_axis_) == depends[1].contains(n_axis_)) return false;
+  const int with = depends[0].contains(n_axis_) ? 0 : 1;
+  vector_ = in[with];
+  scalar_ = in[1 - with];
+  for (int a = 0; a < node_.parallel; ++a) {
+    if (a == n_axis_ || depends[with].contains(a) || !depends[1 - with].contains(a)) continue;
+    if (m_axis_ < 0 || node_.extents[a] >= node_.extents[m_axis_]) m_axis_ = a;
+  }
+  for (int a = 0; a < node_.parallel; ++a) {
+    if (a != n_axis_ && a != m_axis_) outer_.push_back(a);
+  }
+  for (int a = node_.parallel; a < static_cast<int>(node_.extents.size()); ++a) {
+    reduced_.push_back(a);
+  }
+  return true;
+}
+
+void ProductLowering::choose_tile() {
+  const auto size = static_cast<int64_t>(size_of(node_.dtype));
+  lanes_ = std::min<int64_t>(context_.unit.lanes, context_.unit.lanes * 4 / size);
+  const int64_t accumulators = context_.unit.registers >= 32 ? 24 : 12;
+  const int64_t most_rows = accumulators / 3, most_vectors = 8;
+  tile_rows_ = m_axis_ < 0 ? 1 : std::clamp<int64_t>(node_.extents[m_axis_], 1, most_rows);
+  const int64_t vectors = (node_.extents[n_axis_] + lanes_ - 1) / lanes_;
+  tile_vectors_ = std::clamp<int64_t>(std::min(accumulators / tile_rows_, vectors), 1, most_vectors);
+}
+
+void ProductLowering::choose_pack() {
+  const ElementInput* in = plain_load(*element_, vector_);
+  if (!in || reduced_.size() != 1 || m_axis_ < 0 || !context_.can_pack(in->position.node)) return;
+  const Affine& index = in->position.index;
+  const int k_axis = reduced_[0];
+  for (auto [a, c] : index.terms) {
+    if (a != n_axis_ && a != k_axis) return;
+  }
+  const auto size = static_cast<int64_t>(size_of(node_.dtype));
+  const int64_t n_stride = coefficient(index, n_axis_), k_stride = coefficient(index, k_axis);
+  const int64_t k_extent = node_.extents[k_axis];
+  const bool conflicts = k_stride * size % kConflictBytes == 0 && k_extent >= kConflictRows;
+  if (n_stride == 1 && !conflicts) return;
+  if (node_.extents[m_axis_] < kRowsWorthPacking) return;
+  pack_ = Pack{.node = in->position.node,
+               .offset = index.constant,
+               .n_extent = node_.extents[n_axis_],
+               .n_stride = n_stride,
+               .k_extent = k_extent,
+               .k_stride = k_stride,
+               .width = tile_vectors_ * lanes_};
+  leaf_->leaf().packs.push_back(*pack_);
+}
+
+void ProductLowering::find_roots() {
+  element_->bind(product_);
+  std::map<int, Point> at{{product_, point_}};
+  for (int v : piece_.nodes) {
+    const Node& n = context_.schedule.nodes[v];
+    if (v != product_) {
+      Point p(n.extents.size());
+      bool found = false;
+      for (const schedule::Read& r : n.reads) {
+        auto u = at.find(r.source);
+        if (u == at.end()) continue;
+        found = true;
+        for (auto [from, to] : r.same) p[to] = u->second[from];
+      }
+      if (found) at[v] = std::move(p);
+    }
+    if (piece_.materialised.contains(v)) {
+      GRADUS_CHECK(at.contains(v), "an operand of a product is written by its leaf");
+      roots_.push_back({v, at.at(v), element_->value(v, at.at(v))});
+    }
+  }
+}
+
+std::vector<Stmt> ProductLowering::panels() {
+  Kernel& k = leaf_->kernel();
+  const int64_t width = tile_vectors_ * lanes_, rest = node_.extents[n_axis_] % width;
+  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
+  std::vector<Stmt> body;
+  if (node_.extents[n_axis_] >= width) {
+    panel_ = k.add_variable("panel", LoopKind::Serial);
+    const int v = k.add_variable("v", LoopKind::Unroll, tile_vectors_);
+    leaf_->set_axis(n_axis_, plus(variable(panel_, width), plus(variable(v, lanes_), variable(lane_))));
+    body.push_back(make_for(panel_, leaf_->count(n_axis_, width), rows(v, width)));
+  }
+  if (rest > 0) {
+    panel_ = -1;
+    const int v = k.add_variable("v", LoopKind::Unroll, (rest + lanes_ - 1) / lanes_);
+    leaf_->set_axis(n_axis_, plus(variable(v, lanes_), variable(lane_)), width);
+    for (Stmt& s : leaf_->if_rest(n_axis_, width, rows(v, rest))) body.push_back(std::move(s));
+  }
+  return body;
+}
+
+std::vector<Stmt> ProductLowering::rows(int v, int64_t columns) {
+  Kernel& k = leaf_->kernel();
+  if (m_axis_ < 0) return tile(k.add_variable("i", LoopKind::Unroll, 1), v, columns);
+  std::vector<Stmt> body;
+  const int64_t rest = node_.extents[m_axis_] % tile_rows_;
+  {
+    const int block = k.add_variable("row", LoopKind::Serial);
+    const int i = k.add_variable("i", LoopKind::Unroll, tile_rows_);
+    leaf_->set_axis(m_axis_, plus(variable(block, tile_rows_), variable(i)));
+    body.push_back(make_for(block, leaf_->count(m_axis_, tile_rows_), tile(i, v, columns)));
+  }
+  if (rest > 0) {
+    const int i = k.add_variable("i", LoopKind::Unroll, rest);
+    leaf_->set_axis(m_axis_, variable(i), tile_rows_);
+    for (Stmt& s : leaf_->if_rest(m_axis_, tile_rows_, tile(i, v, columns))) {
+      body.push_back(std::move(s));
+    }
+  }
+  return body;
+}
+
+int ProductLowering::vector_operand(int v) {
+  if (!pack_) return leaf_->expressions(*element_, std::array{vector_})[0];
+  const int64_t panel = pack_->k_extent * pack_->width;
+  BufferRule rule{.node = pack_->node, .packed = 0};
+  if (leaf_->is_carrier(n_axis_)) {
+    rule.step = panel;
+    rule.divisor = pack_->width;
+  }
+  Index index = plus(variable(reduced_variables_[0], pack_->width),
+                     plus(variable(v, lanes_), variable(lane_)));
+  if (panel_ >= 0) {
+    index = plus(scaled(variable(panel_), leaf_->constant_arg(panel, "panel")), index);
+  } else {
+    const Coefficient after =
+        leaf_->quantity(n_axis_, ArgRule::Kind::Count, pack_->width, panel, "after");
+    index = plus(constant_index(after), index);
+  }
+  return leaf_->kernel().load(leaf_->buffer(rule, false), std::move(index));
+}
+
+std::vector<Stmt> ProductLowering::tile(int i, int v, int64_t columns) {
+  Kernel& k = leaf_->kernel();
+  const bool partial = columns % lanes_ != 0;
+  const auto nest = [&](std::vector<Stmt> body, bool limited) {
+    Stmt lanes = make_for(lane_, {lanes_}, std::move(body));
+    if (limited && partial) {
+      lanes.limit = plus(variable(v, lanes_), variable(lane_));
+      lanes.bound = {columns};
+    }
+    Stmt vectors = make_for(v, {k.variables[v].count}, {std::move(lanes)});
+    return make_for(i, {k.variables[i].count}, {std::move(vectors)});
+  };
+  const int acc = k.add_local("acc", node_.dtype, {i, v, lane_});
+  leaf_->set_register(product_, acc);
+  std::vector<Stmt> body;
+  body.push_back(nest({make_assign(acc, k.constant(node_.dtype, 0))}, false));
+
+  const int x = leaf_->expressions(*element_, std::array{scalar_})[0];
+  const int y = vector_operand(v);
+  const int sum = k.op(ScalarOp::Fma, {x, y, k.local_value(acc)}, node_.dtype);
+  std::vector<Stmt> step{nest({make_assign(acc, sum)}, true)};
+  for (size_t r = reduced_.size(); r-- > 0;) {
+    step = {make_for(reduced_variables_[r], leaf_->count(reduced_[r], 1), std::move(step))};
+  }
+  for (Stmt& s : step) body.push_back(std::move(s));
+
+  std::vector<V> values;
+  for (const Root& root : roots_) values.push_back(root.value);
+  const auto exprs = leaf_->expressions(*element_, values);
+  std::vector<Stmt> assigns, stores;
+  for (size_t r = 0; r < roots_.size(); ++r) {
+    int e = exprs[r];
+    if (roots_.size() > 1) {
+      // All loads before all stores: an output may take its input's memory.
+      const int held = k.add_local("out", k.exprs[e].dtype, {i, v, lane_});
+      assigns.push_back(make_assign(held, e));
+      e = k.local_value(held);
+    }
+    stores.push_back(leaf_->store(element_->position(roots_[r].node, roots_[r].at), e));
+  }
+  for (Stmt& s : stores) assigns.push_back(std::move(s));
+  body.push_back(nest(std::move(assigns), true));
+  return body;
+}
+
+}  // namespace
+
+std::optional<Leaf> lower_product(const LowerContext& context, const Piece& piece, int product) {
+  return ProductLowering(context, piece, product).run();
+}
+
+}  // namespace gradus::loop

@@ -1,0 +1,150 @@
+#include "compiler/schedule/memory.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "runtime/error.h"
+
+namespace gradus::schedule {
+namespace {
+
+/// Vector loads of a last block may reach this far beyond an array.
+constexpr size_t kAlignment = Buffer::kAlignment;
+
+size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+}  // namespace
+
+int Memory::add_block(Block block) {
+  block.bytes = rounded(block.bytes);
+  blocks_.push_back(block);
+  return static_cast<int>(blocks_.size() - 1);
+}
+
+/// Row-major; the cut axis holds `capacity` points where that is not negative.
+void Memory::set_storage(int node, int64_t cut, int64_t capacity) {
+  const Node& n = s_.nodes[node];
+  loop::Storage storage;
+  storage.strides.resize(static_cast<size_t>(n.parallel));
+  int64_t stride = 1;
+  for (int a = n.parallel; a-- > 0;) {
+    storage.strides[a] = stride;
+    stride *= a == cut && capacity >= 0 ? capacity : n.extents[a];
+  }
+  storage.part_stride = stride;
+  storage_[node] = std::move(storage);
+}
+
+void Memory::add_input(int node) {
+  const Node& n = s_.nodes[node];
+  Block block{.kind = Kind::Caller, .base = n.input, .node = node};
+  if (n.input < 0) {
+    block = {.kind = Kind::Constant, .base = static_cast<int>(constants_.size()), .node = node};
+    constants_.push_back(n.origin);
+  }
+  block_[node] = add_block(block);
+  set_storage(node, -1, -1);
+}
+
+void Memory::add_output(int node, int base, bool replicated) {
+  block_[node] = add_block({.kind = Kind::Caller, .base = base, .node = node});
+  set_storage(node, -1, -1);
+  if (!replicated) return;
+  const auto bytes = static_cast<size_t>(s_.nodes[node].bytes());
+  replica_[node] = add_block({.kind = Kind::Thread, .bytes = bytes, .node = node});
+}
+
+void Memory::add_whole(int node, int first_phase, int last_phase) {
+  block_[node] = add_block({.kind = Kind::Arena,
+                            .bytes = static_cast<size_t>(s_.nodes[node].bytes()),
+                            .first_phase = first_phase,
+                            .last_phase = last_phase,
+                            .node = node});
+  set_storage(node, -1, -1);
+}
+
+void Memory::add_replicated(int node) {
+  const auto bytes = static_cast<size_t>(s_.nodes[node].bytes());
+  block_[node] = add_block({.kind = Kind::Thread, .bytes = bytes, .node = node});
+  set_storage(node, -1, -1);
+}
+
+void Memory::add_local(int node, int cut) {
+  cut_[node] = cut;
+  block_[node] = add_block({.kind = Kind::Thread, .node = node});
+  set_capacity(node, s_.nodes[node].extents[cut]);
+}
+
+void Memory::set_capacity(int node, int64_t points) {
+  set_storage(node, cut_.at(node), points);
+  const Node& n = s_.nodes[node];
+  const int64_t elements = storage_[node].part_stride;
+  blocks_[block_[node]].bytes = rounded(static_cast<size_t>(elements) * size_of(n.dtype));
+}
+
+int Memory::add_copy(size_t bytes, int first_phase, int last_phase) {
+  return add_block({.kind = Kind::Arena,
+                    .bytes = bytes,
+                    .first_phase = first_phase,
+                    .last_phase = last_phase});
+}
+
+void Memory::place_in_arenas() {
+  std::vector<int> order;
+  for (int b = 0; b < static_cast<int>(blocks_.size()); ++b) {
+    Block& block = blocks_[b];
+    if (block.kind == Kind::Arena) order.push_back(b);
+    if (block.kind != Kind::Thread) continue;
+    block.offset = thread_arena_bytes_;
+    thread_arena_bytes_ += block.bytes;
+  }
+  // Largest first, each at the lowest offset free in all its phases.
+  std::ranges::stable_sort(order, [&](int a, int b) { return blocks_[a].bytes > blocks_[b].bytes; });
+  std::vector<int> placed;
+  for (int b : order) {
+    Block& block = blocks_[b];
+    std::vector<std::pair<size_t, size_t>> taken;
+    for (int other : placed) {
+      const Block& o = blocks_[other];
+      if (o.first_phase > block.last_phase || block.first_phase > o.last_phase) continue;
+      taken.emplace_back(o.offset, o.offset + o.bytes);
+    }
+    std::ranges::sort(taken);
+    size_t at = 0;
+    for (auto [begin, end] : taken) {
+      if (begin >= at + block.bytes) break;
+      at = std::max(at, end);
+    }
+    block.offset = at;
+    arena_bytes_ = std::max(arena_bytes_, at + block.bytes);
+    placed.push_back(b);
+  }
+}
+
+std::vector<Place> Memory::resolve(const std::vector<Place>& places, bool replica) const {
+  const int arena = caller_bases_ + static_cast<int>(constants_.size());
+  std::vector<Place> resolved = places;
+  for (Place& p : resolved) {
+    const Block* block = &blocks_[p.base];
+    if (replica && block->node >= 0 && replica_.contains(block->node)) {
+      block = &blocks_[replica_.at(block->node)];
+    }
+    switch (block->kind) {
+      case Kind::Caller:
+        p.base = block->base;
+        break;
+      case Kind::Constant:
+        p.base = caller_bases_ + block->base;
+        break;
+      case Kind::Arena:
+        p.base = arena;
+        break;
+      case Kind::Thread:
+        p.base = arena + 1;
+    }
+    p.offset += static_cast<int64_t>(block->offset);
+  }
+  return resolved;
+}
+
+}  // namespace gradus::schedule

@@ -1,0 +1,68 @@
+// Where values live: the caller's buffers, the arena that all threads share, or each thread's own.
+//
+// Values kept whole live in the shared arena from the phase that computes them to the last that
+// reads them; their memory is used again only across a barrier. Values of a chunk live in the
+// thread's arena and hold the chunk's range of the carrier only.
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "compiler/loop/element.h"
+#include "compiler/schedule/plan.h"
+#include "runtime/cpu/program.h"
+
+namespace gradus::schedule {
+
+class Memory {
+ public:
+  /// `caller_bases`: how many inputs and outputs the graph has.
+  Memory(const Schedule& schedule, int caller_bases) : s_(schedule), caller_bases_(caller_bases) {}
+
+  void add_input(int node);
+  void add_output(int node, int base, bool replicated);
+  void add_whole(int node, int first_phase, int last_phase);
+  /// Every thread has its own.
+  void add_replicated(int node);
+  void add_local(int node, int cut);
+  void set_capacity(int node, int64_t points);
+  /// Memory of its own kind: a packed copy.
+  int add_copy(size_t bytes, int first_phase, int last_phase);
+
+  bool is_local(int node) const { return cut_.contains(node); }
+  bool has_replica(int node) const { return replica_.contains(node); }
+  const std::map<int, loop::Storage>& storage() const { return storage_; }
+
+  /// Unresolved: `base` is a block number until the arenas are laid out.
+  Place place(int node) const { return {.base = block_.at(node)}; }
+  Place copy_place(int block) const { return {.base = block}; }
+  void place_in_arenas();
+  std::vector<Place> resolve(const std::vector<Place>& places, bool replica) const;
+
+  size_t arena_bytes() const { return arena_bytes_; }
+  size_t thread_arena_bytes() const { return thread_arena_bytes_; }
+  const std::vector<ir::NodeId>& constants() const { return constants_; }
+
+ private:
+  enum class Kind : uint8_t { Caller, Constant, Arena, Thread };
+  struct Block {
+    Kind kind = Kind::Arena;
+    int base = 0;  // Caller: input or output; Constant: its number
+    size_t bytes = 0, offset = 0;
+    int first_phase = 0, last_phase = 0;
+    int node = -1;
+  };
+  int add_block(Block block);
+  void set_storage(int node, int64_t cut, int64_t capacity);
+
+  const Schedule& s_;
+  const int caller_bases_;
+  std::vector<Block> blocks_;
+  std::map<int, int> block_, replica_, cut_;
+  std::map<int, loop::Storage> storage_;
+  std::vector<ir::NodeId> constants_;
+  size_t arena_bytes_ = 0, thread_arena_bytes_ = 0;
+};
+
+}  // namespace gradus::schedule

@@ -1,0 +1,226 @@
+#include "compiler/schedule/pieces.h"
+
+#include <algorithm>
+#include <map>
+
+#include "compiler/loop/lower_nest.h"
+#include "runtime/error.h"
+
+namespace gradus::schedule {
+namespace {
+
+using loop::Piece;
+
+/// Elementwise work (flop per element) from which it is not repeated in several kernels.
+constexpr double kExpensive = 8;
+/// Elementwise nodes in one kernel: longer chains are split (code generation costs ~20 us an
+/// instruction).
+constexpr size_t kMostInlined = 48;
+
+bool reduces(const Node& n) { return n.kind == NodeKind::Reduce || n.kind == NodeKind::Product; }
+
+/// Every atom by itself, unguarded, at an index that is not data: can be evaluated in place.
+bool is_pointwise(const Read& r) {
+  return r.guards.empty() && !r.partial && std::ranges::all_of(r.spans, [](const Span& s) {
+    return s.hi == s.lo + 1 && !s.data;
+  });
+}
+
+class LeafCutter {
+ public:
+  LeafCutter(const Schedule& schedule, const std::vector<std::vector<int>>& users,
+             const std::vector<int>& leaf)
+      : s_(schedule), users_(users), leaf_(leaf), own_(leaf.begin(), leaf.end()) {}
+
+  std::vector<Piece> run();
+
+ private:
+  void find_classes();
+  void find_materialised();
+  Piece whole();
+  std::vector<Piece> by_roots();
+  std::set<int> classes(int v, bool reduced) const;
+
+  const Schedule& s_;
+  const std::vector<std::vector<int>>& users_;
+  const std::vector<int>& leaf_;
+  const std::set<int> own_;
+  std::map<std::pair<int, int>, int> class_of_;
+  std::set<int> materialised_;
+};
+
+std::vector<Piece> LeafCutter::run() {
+  find_classes();
+  find_materialised();
+  const bool product = std::ranges::any_of(
+      leaf_, [&](int v) { return s_.nodes[v].kind == NodeKind::Product && s_.nodes[v].parts == 1; });
+  if (product) return {whole()};
+  return by_roots();
+}
+
+/// A product with what is folded into its operands and what follows at its own points.
+Piece LeafCutter::whole() {
+  Piece p;
+  p.nodes = leaf_;
+  for (int v : leaf_) {
+    const bool outside = std::ranges::any_of(users_[v], [&](int w) { return !own_.contains(w); });
+    if (outside || s_.stored[v]) p.materialised.insert(v);
+  }
+  return p;
+}
+
+void LeafCutter::find_classes() {
+  std::map<std::pair<int, int>, std::pair<int, int>> parent;
+  const auto find = [&](std::pair<int, int> x) {
+    for (auto it = parent.find(x); it != parent.end(); it = parent.find(x)) x = it->second;
+    return x;
+  };
+  for (int v : leaf_) {
+    for (const Read& r : s_.nodes[v].reads) {
+      if (!own_.contains(r.source)) continue;
+      for (auto [from, to] : r.same) {
+        const auto a = find({r.source, from}), b = find({v, to});
+        if (a != b) parent[a] = b;
+      }
+    }
+  }
+  std::map<std::pair<int, int>, int> number;
+  for (int v : leaf_) {
+    for (int a = 0; a < static_cast<int>(s_.nodes[v].extents.size()); ++a) {
+      const auto root = find({v, a});
+      class_of_[{v, a}] = number.try_emplace(root, static_cast<int>(number.size())).first->second;
+    }
+  }
+}
+
+std::set<int> LeafCutter::classes(int v, bool reduced) const {
+  std::set<int> c;
+  const Node& n = s_.nodes[v];
+  const int first = reduced ? n.parallel : 0;
+  const int last = reduced ? static_cast<int>(n.extents.size()) : n.parallel;
+  for (int a = first; a < last; ++a) c.insert(class_of_.at({v, a}));
+  return c;
+}
+
+void LeafCutter::find_materialised() {
+  std::map<int, size_t> size;  // elementwise nodes evaluated in place above and including
+  for (int v : leaf_) {
+    const Node& n = s_.nodes[v];
+    bool memory = s_.stored[v] || users_[v].empty();
+    int readers = 0;
+    for (int w : users_[v]) {
+      memory |= !own_.contains(w);
+      for (const Read& r : s_.nodes[w].reads) {
+        if (r.source != v) continue;
+        ++readers;
+        memory |= !is_pointwise(r);
+      }
+    }
+    if (n.kind == NodeKind::Scatter) memory = true;
+    if (n.kind == NodeKind::Elementwise && readers > 1) {
+      const int64_t points = std::max<int64_t>(1, n.points());
+      memory |= n.work / static_cast<double>(points) >= kExpensive;
+    }
+    size[v] = 1;
+    for (const Read& r : n.reads) {
+      if (own_.contains(r.source) && !materialised_.contains(r.source)) size[v] += size[r.source];
+    }
+    memory |= size[v] > kMostInlined;
+    if (memory) materialised_.insert(v);
+  }
+}
+
+std::vector<Piece> LeafCutter::by_roots() {
+  struct Group {
+    std::vector<int> roots;
+    std::set<int> parallel, reduced;
+    bool labelled = false;
+    int64_t parts = 1;
+    bool lanes = false;
+  };
+  std::vector<Group> groups;
+  std::map<int, size_t> group_of;
+  std::map<int, std::set<int>> cone;  // node -> nodes evaluated in place for it, itself included
+  std::map<int, std::set<int>> needs;  // node -> roots that its cone reads
+  for (int v : leaf_) {
+    const Node& n = s_.nodes[v];
+    cone[v] = {v};
+    for (const Read& r : n.reads) {
+      if (!own_.contains(r.source)) continue;
+      const int u = r.source;
+      if (materialised_.contains(u) || reduces(s_.nodes[u])) {
+        needs[v].insert(u);
+      } else {
+        cone[v].insert(cone[u].begin(), cone[u].end());
+        needs[v].insert(needs[u].begin(), needs[u].end());
+      }
+    }
+    if (!materialised_.contains(v) && !reduces(n)) continue;
+    const auto parallel = classes(v, false), reduced = classes(v, true);
+    const bool labelled = !s_.label[v].empty(), lanes = loop::reduces_in_lanes(n);
+    size_t after = 0;  // groups before this one are needed complete
+    for (int u : needs[v]) {
+      // A value of the same group is at hand only at the same point.
+      const bool joins = classes(u, false) == parallel && (reduced.empty() || !reduces(s_.nodes[u]));
+      after = std::max(after, group_of.at(u) + (joins && reduced.empty() ? 0 : 1));
+    }
+    size_t g = after;
+    for (; g < groups.size(); ++g) {
+      const Group& have = groups[g];
+      const bool same = have.parallel == parallel && have.labelled == labelled &&
+                        have.parts == n.parts &&
+                        (!reduces(n) || have.reduced.empty() || have.lanes == lanes) &&
+                        (reduced.empty() || have.reduced.empty() || have.reduced == reduced);
+      // A reduction may not join a group whose values it comes after.
+      const bool order = reduced.empty() || have.reduced == reduced;
+      const bool small = have.roots.size() < 8;
+      const bool kind = s_.nodes[v].kind != NodeKind::Scatter;
+      if (same && order && small && kind) break;
+    }
+    if (g == groups.size()) {
+      groups.push_back({{}, parallel, {}, labelled, n.parts, false});
+    }
+    groups[g].roots.push_back(v);
+    if (!reduced.empty()) {
+      groups[g].reduced = reduced;
+      groups[g].lanes = lanes;
+    }
+    group_of[v] = g;
+  }
+  std::vector<Piece> pieces;
+  for (const Group& g : groups) {
+    Piece p;
+    std::set<int> nodes;
+    for (int r : g.roots) nodes.insert(cone[r].begin(), cone[r].end());
+    const std::set<int> roots(g.roots.begin(), g.roots.end());
+    for (int v : leaf_) {
+      if (nodes.contains(v)) p.nodes.push_back(v);
+    }
+    for (int r : g.roots) {
+      bool memory = materialised_.contains(r);
+      for (int w : users_[r]) memory |= !nodes.contains(w);
+      if (memory) p.materialised.insert(r);
+    }
+    pieces.push_back(std::move(p));
+  }
+  return pieces;
+}
+
+}  // namespace
+
+std::vector<RegionPiece> cut_pieces(const Schedule& schedule) {
+  std::vector<std::vector<int>> users(schedule.nodes.size());
+  for (int v = 0; v < static_cast<int>(schedule.nodes.size()); ++v) {
+    if (schedule.nodes[v].kind == NodeKind::Dead) continue;
+    for (const Read& r : schedule.nodes[v].reads) users[r.source].push_back(v);
+  }
+  std::vector<RegionPiece> pieces;
+  for (int r = 0; r < static_cast<int>(schedule.regions.size()); ++r) {
+    for (const auto& leaf : schedule.regions[r].leaves) {
+      for (Piece& p : LeafCutter(schedule, users, leaf).run()) pieces.push_back({std::move(p), r});
+    }
+  }
+  return pieces;
+}
+
+}  // namespace gradus::schedule
