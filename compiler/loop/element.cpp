@@ -180,13 +180,15 @@ V ElementBuilder::operand(int node, size_t i, const Point& at) {
     case Operand::Kind::Constant:
       return program_.constant_bits(o.dtype, o.constant);
     case Operand::Kind::Iota:
-      return input({.kind = ElementInput::Kind::Index,
-                    .dtype = o.dtype,
-                    .index = substitute(o.iota, at)});
+      return index(substitute(o.iota, at), o.dtype);
     case Operand::Kind::Read:
       return load(schedule_.nodes[node].reads[o.read], at, {});
   }
   __builtin_unreachable();
+}
+
+V ElementBuilder::index(const Affine& index, DType dtype) {
+  return input({.kind = ElementInput::Kind::Index, .dtype = dtype, .index = index});
 }
 
 V ElementBuilder::load(const Read& read, const Point& at, V data, V otherwise) {

@@ -59,6 +59,8 @@ class ElementBuilder {
   V value(int node, const Point& at);
   /// The value of the i-th operand of a node at a point (all axes of the node).
   V operand(int node, size_t i, const Point& at);
+  /// An index, as a value.
+  V index(const Affine& index, DType dtype);
   /// Where the node itself is stored at a point.
   Position position(int node, const Point& at) const;
 

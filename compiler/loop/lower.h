@@ -51,6 +51,8 @@ struct Leaf {
 struct Piece {
   std::vector<int> nodes;      // producers first
   std::set<int> materialised;  // those of them that are written to memory
+  /// Per node: the class of each of its axes. Axes that a read leaves as they are share a class.
+  std::map<int, std::vector<int>> classes;
 };
 
 struct LowerContext {

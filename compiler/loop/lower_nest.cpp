@@ -16,6 +16,11 @@ namespace gradus::loop {
 using schedule::Node;
 using schedule::NodeKind;
 
+bool accumulates(const Node& node) {
+  return node.kind == NodeKind::Reduce || node.kind == NodeKind::Product ||
+         node.kind == NodeKind::Scatter;
+}
+
 bool reduces_in_lanes(const Node& node) {
   if (node.kind != NodeKind::Reduce || node.combine || node.reads.empty()) return false;
   const auto& spans = node.reads[0].spans;
@@ -38,8 +43,9 @@ class NestLowering {
   struct Reduction {
     int node;
     ReduceOp op;
-    std::vector<V> values;      // what is combined: (value) or (value, index)
+    std::vector<V> values;      // what is combined: (value), (value, index), (update, condition)
     std::vector<int> acc;
+    V first;                    // Scatter: what is added to
   };
 
   void find_axes();
@@ -56,6 +62,7 @@ class NestLowering {
   std::vector<Stmt> stores(const std::vector<int>& dims);
   std::vector<Stmt> accumulate(bool merge);
   void declare_registers(const std::vector<int>& dims);
+  Reduction scatter(int v, const Point& p);
   int identity(const Reduction& r, size_t i);
   std::vector<Stmt> reduced_loops(size_t count, std::vector<Stmt> body);
   std::vector<Stmt> outer_loops(size_t count, std::vector<Stmt> body);
@@ -86,7 +93,7 @@ class NestLowering {
 Leaf NestLowering::run() {
   for (int v : piece_.nodes) {
     const Node& n = node(v);
-    const bool reduces = n.kind == NodeKind::Reduce || n.kind == NodeKind::Product;
+    const bool reduces = accumulates(n);
     if (reduces || piece_.materialised.contains(v)) roots_.push_back(v);
     if (!reduces) inlined_.insert(v);
   }
@@ -104,45 +111,16 @@ Leaf NestLowering::run() {
   return leaf_->finish();
 }
 
-/// Classes of axes along in-piece reads; the order of the first root's axes is the loop order.
+/// The classes are the leaf's axes; the order of the first root's axes is the loop order.
 void NestLowering::find_axes() {
-  std::map<std::pair<int, int>, std::pair<int, int>> parent;
-  const std::function<std::pair<int, int>(std::pair<int, int>)> find = [&](std::pair<int, int> x) {
-    while (parent.contains(x) && parent[x] != x) x = parent[x];
-    return x;
-  };
-  const std::set<int> own(piece_.nodes.begin(), piece_.nodes.end());
+  std::map<int, int> number;
   for (int v : piece_.nodes) {
-    for (const schedule::Read& r : node(v).reads) {
-      if (!own.contains(r.source)) continue;
-      for (auto [from, to] : r.same) {
-        const auto a = find({r.source, from}), b = find({v, to});
-        if (a != b) parent[a] = b;
-      }
-    }
-  }
-  // Roots of equal extents that no read connects run over the same axes in order.
-  for (size_t i = 1; i < roots_.size(); ++i) {
-    const Node &a = node(roots_[0]), &b = node(roots_[i]);
-    for (int x = 0; x < b.parallel; ++x) {
-      const auto mine = find({roots_[i], x});
-      bool known = false;
-      for (int y = 0; y < a.parallel; ++y) known |= find({roots_[0], y}) == mine;
-      if (!known && x < a.parallel && a.extents[x] == b.extents[x]) parent[mine] = find({roots_[0], x});
-    }
-  }
-  std::map<std::pair<int, int>, int> number;
-  const auto visit = [&](int v) {
-    auto& axes = classes_[v];
-    for (int a = 0; a < static_cast<int>(node(v).extents.size()); ++a) {
-      auto [it, fresh] = number.try_emplace(find({v, a}), static_cast<int>(extents_.size()));
+    for (size_t a = 0; a < node(v).extents.size(); ++a) {
+      const int c = piece_.classes.at(v)[a];
+      auto [it, fresh] = number.try_emplace(c, static_cast<int>(extents_.size()));
       if (fresh) extents_.push_back(node(v).extents[a]);
-      axes.push_back(it->second);
+      classes_[v].push_back(it->second);
     }
-  };
-  for (int r : roots_) visit(r);
-  for (int v : piece_.nodes) {
-    if (!classes_.contains(v)) visit(v);
   }
   const Node& first = node(roots_[0]);
   outer_.assign(classes_[roots_[0]].begin(), classes_[roots_[0]].begin() + first.parallel);
@@ -195,21 +173,38 @@ void NestLowering::find_carrier() {
   if (carrier >= 0) leaf_->set_carrier(carrier);
 }
 
+/// Every element looks through all updates in order: result = operand + sum of those that hit it.
+NestLowering::Reduction NestLowering::scatter(int v, const Point& p) {
+  const Node& n = node(v);
+  Affine position;
+  for (int a = n.data_axes.first; a < n.data_axes.second; ++a) {
+    position = plus(loop::scaled(position, n.extents[a]), p[a]);
+  }
+  ScalarBuilder& s = element_->program();
+  const V target = s.convert(element_->operand(v, 1, p), DType::I64);
+  const V hit = s.eq(target, element_->index(position, DType::I64));
+  Reduction r{v, ReduceOp::Add, {element_->operand(v, 2, p), hit}, {}, {}};
+  r.first = element_->operand(v, 0, p);
+  return r;
+}
+
 void NestLowering::find_values() {
   element_ = std::make_unique<ElementBuilder>(context_.schedule, inlined_, context_.storage);
   for (int v : roots_) {
     const Node& n = node(v);
     const Point p = point_of(v);
     if (n.kind == NodeKind::Product) {
-      Reduction r{v, ReduceOp::Add, {}, {}};
+      Reduction r{v, ReduceOp::Add, {}, {}, {}};
       r.values = {element_->operand(v, 0, p), element_->operand(v, 1, p)};
       reductions_.push_back(std::move(r));
+    } else if (n.kind == NodeKind::Scatter) {
+      reductions_.push_back(scatter(v, p));
     } else if (n.kind == NodeKind::Reduce) {
       GRADUS_CHECK(n.op && n.op->reduction, "a reduction without a rule");
-      Reduction r{v, *n.op->reduction, {element_->operand(v, 0, p)}, {}};
+      Reduction r{v, *n.op->reduction, {element_->operand(v, 0, p)}, {}, {}};
       reductions_.push_back(std::move(r));
     }
-    if (n.kind == NodeKind::Product || n.kind == NodeKind::Reduce) element_->bind(v);
+    if (accumulates(n)) element_->bind(v);
     if (piece_.materialised.contains(v)) {
       stored_.emplace_back(v, element_->value(v, Point(p.begin(), p.begin() + n.parallel)));
     }
@@ -226,6 +221,7 @@ void NestLowering::find_values() {
 
 int NestLowering::identity(const Reduction& r, size_t i) {
   Kernel& k = leaf_->kernel();
+  if (r.first.id >= 0) return leaf_->expressions(*element_, std::array{r.first})[0];
   if (i == 1) return k.constant(DType::I32, 0);
   const DType dtype = element_->program().dtype(r.values[0]);
   return k.constant(dtype, identity_of(r.op, dtype));
@@ -255,6 +251,14 @@ std::vector<Stmt> NestLowering::accumulate(bool merge) {
     if (node(r.node).kind == NodeKind::Product) {
       const int sum = k.op(ScalarOp::Fma, {exprs[next], exprs[next + 1], acc[0]}, node(r.node).dtype);
       body.push_back(make_assign(r.acc[0], sum, merge));
+      next += 2;
+      continue;
+    }
+    if (node(r.node).kind == NodeKind::Scatter) {
+      const DType dtype = node(r.node).dtype;
+      const int sum = k.op(ScalarOp::Add, {acc[0], exprs[next]}, dtype);
+      const int kept = k.op(ScalarOp::Select, {exprs[next + 1], sum, acc[0]}, dtype);
+      body.push_back(make_assign(r.acc[0], kept, merge));
       next += 2;
       continue;
     }
@@ -359,7 +363,8 @@ std::vector<Stmt> NestLowering::block(int u, const std::optional<Limit>& limit) 
   std::vector<Stmt> body;
   if (!reductions_.empty()) {
     declare_registers({u, lane_});
-    body = nest(initial_values(), false);
+    const bool loads = std::ranges::any_of(reductions_, [](auto& r) { return r.first.id >= 0; });
+    body = nest(initial_values(), loads);
     for (Stmt& s : reduced_loops(reduced_.size(), nest(accumulate(false), true))) {
       body.push_back(std::move(s));
     }

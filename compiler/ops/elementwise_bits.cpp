@@ -1,4 +1,5 @@
 // Bits, and what changes the dtype of an element.
+#include <algorithm>
 #include <fmt/format.h>
 
 #include <bit>
@@ -96,14 +97,21 @@ void register_logic(Registry& r) {
         if (is_all(b, in[0], 0)) return in[1];
         return no_shift(b, in);
       });
-  elementwise(r, "not", kLogical)
-      .scalar([](S& s, V x) { return s.bit_not(x); })
+  auto invert = elementwise(r, "not", kLogical);
+  invert.scalar([](S& s, V x) { return s.bit_not(x); })
       .ref([]<std::integral T>(T x) { return static_cast<T>(~x); })
       .constant_pieces()
       .simplify([](Builder& b, In in) {
         const ir::Graph& g = b.graph();
         return g.op(in[0].node).name == "not" ? g.operands(in[0].node)[0] : Value{};
       });
+  invert.row().reference = [plain = invert.row().reference](const ReferenceContext& c) {
+    auto out = plain(c);
+    if (c.in[0].type.dtype == DType::Bool) {
+      std::ranges::transform(c.in[0].integer, out[0].integer.begin(), [](auto x) { return x == 0; });
+    }
+    return out;
+  };
 
   auto shl = elementwise(r, "shl", kInteger, 2);
   shl.scalar([](S& s, V x, V y) { return s.shl(x, y); }).constant_pieces().simplify(no_shift);

@@ -17,8 +17,6 @@ constexpr double kExpensive = 8;
 /// instruction).
 constexpr size_t kMostInlined = 48;
 
-bool reduces(const Node& n) { return n.kind == NodeKind::Reduce || n.kind == NodeKind::Product; }
-
 /// Every atom by itself, unguarded, at an index that is not data: can be evaluated in place.
 bool is_pointwise(const Read& r) {
   return r.guards.empty() && !r.partial && std::ranges::all_of(r.spans, [](const Span& s) {
@@ -35,11 +33,14 @@ class LeafCutter {
   std::vector<Piece> run();
 
  private:
+  std::vector<Piece> cut();
   void find_classes();
   void find_materialised();
   Piece whole();
   std::vector<Piece> by_roots();
-  std::set<int> classes(int v, bool reduced) const;
+  std::set<int> parallel_classes(int v) const;
+  /// In loop order, which the bracketing depends on.
+  std::vector<int> reduced_classes(int v) const;
 
   const Schedule& s_;
   const std::vector<std::vector<int>>& users_;
@@ -52,6 +53,18 @@ class LeafCutter {
 std::vector<Piece> LeafCutter::run() {
   find_classes();
   find_materialised();
+  auto pieces = cut();
+  for (Piece& p : pieces) {
+    for (int v : p.nodes) {
+      auto& classes = p.classes[v];
+      const auto axes = static_cast<int>(s_.nodes[v].extents.size());
+      for (int a = 0; a < axes; ++a) classes.push_back(class_of_.at({v, a}));
+    }
+  }
+  return pieces;
+}
+
+std::vector<Piece> LeafCutter::cut() {
   const bool product = std::ranges::any_of(
       leaf_, [&](int v) { return s_.nodes[v].kind == NodeKind::Product && s_.nodes[v].parts == 1; });
   if (product) return {whole()};
@@ -93,12 +106,16 @@ void LeafCutter::find_classes() {
   }
 }
 
-std::set<int> LeafCutter::classes(int v, bool reduced) const {
+std::set<int> LeafCutter::parallel_classes(int v) const {
   std::set<int> c;
-  const Node& n = s_.nodes[v];
-  const int first = reduced ? n.parallel : 0;
-  const int last = reduced ? static_cast<int>(n.extents.size()) : n.parallel;
-  for (int a = first; a < last; ++a) c.insert(class_of_.at({v, a}));
+  for (int a = 0; a < s_.nodes[v].parallel; ++a) c.insert(class_of_.at({v, a}));
+  return c;
+}
+
+std::vector<int> LeafCutter::reduced_classes(int v) const {
+  std::vector<int> c;
+  const auto axes = static_cast<int>(s_.nodes[v].extents.size());
+  for (int a = s_.nodes[v].parallel; a < axes; ++a) c.push_back(class_of_.at({v, a}));
   return c;
 }
 
@@ -116,7 +133,6 @@ void LeafCutter::find_materialised() {
         memory |= !is_pointwise(r);
       }
     }
-    if (n.kind == NodeKind::Scatter) memory = true;
     if (n.kind == NodeKind::Elementwise && readers > 1) {
       const int64_t points = std::max<int64_t>(1, n.points());
       memory |= n.work / static_cast<double>(points) >= kExpensive;
@@ -133,7 +149,8 @@ void LeafCutter::find_materialised() {
 std::vector<Piece> LeafCutter::by_roots() {
   struct Group {
     std::vector<int> roots;
-    std::set<int> parallel, reduced;
+    std::set<int> parallel;
+    std::vector<int> reduced;
     bool labelled = false;
     int64_t parts = 1;
     bool lanes = false;
@@ -148,20 +165,21 @@ std::vector<Piece> LeafCutter::by_roots() {
     for (const Read& r : n.reads) {
       if (!own_.contains(r.source)) continue;
       const int u = r.source;
-      if (materialised_.contains(u) || reduces(s_.nodes[u])) {
+      if (materialised_.contains(u) || loop::accumulates(s_.nodes[u])) {
         needs[v].insert(u);
       } else {
         cone[v].insert(cone[u].begin(), cone[u].end());
         needs[v].insert(needs[u].begin(), needs[u].end());
       }
     }
-    if (!materialised_.contains(v) && !reduces(n)) continue;
-    const auto parallel = classes(v, false), reduced = classes(v, true);
+    if (!materialised_.contains(v) && !loop::accumulates(n)) continue;
+    const auto parallel = parallel_classes(v);
+    const auto reduced = reduced_classes(v);
     const bool labelled = !s_.label[v].empty(), lanes = loop::reduces_in_lanes(n);
     size_t after = 0;  // groups before this one are needed complete
     for (int u : needs[v]) {
       // A value of the same group is at hand only at the same point.
-      const bool joins = classes(u, false) == parallel && (reduced.empty() || !reduces(s_.nodes[u]));
+      const bool joins = parallel_classes(u) == parallel && (reduced.empty() || !loop::accumulates(s_.nodes[u]));
       after = std::max(after, group_of.at(u) + (joins && reduced.empty() ? 0 : 1));
     }
     size_t g = after;
@@ -169,16 +187,15 @@ std::vector<Piece> LeafCutter::by_roots() {
       const Group& have = groups[g];
       const bool same = have.parallel == parallel && have.labelled == labelled &&
                         have.parts == n.parts &&
-                        (!reduces(n) || have.reduced.empty() || have.lanes == lanes) &&
+                        (!loop::accumulates(n) || have.reduced.empty() || have.lanes == lanes) &&
                         (reduced.empty() || have.reduced.empty() || have.reduced == reduced);
       // A reduction may not join a group whose values it comes after.
       const bool order = reduced.empty() || have.reduced == reduced;
       const bool small = have.roots.size() < 8;
-      const bool kind = s_.nodes[v].kind != NodeKind::Scatter;
-      if (same && order && small && kind) break;
+      if (same && order && small) break;
     }
     if (g == groups.size()) {
-      groups.push_back({{}, parallel, {}, labelled, n.parts, false});
+      groups.push_back({{}, parallel, reduced, labelled, n.parts, lanes});
     }
     groups[g].roots.push_back(v);
     if (!reduced.empty()) {

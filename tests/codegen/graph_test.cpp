@@ -1,0 +1,126 @@
+// Whole graphs through scheduling, lowering and LLVM against the reference evaluator; and the same
+// bits whatever the vector width, the number of threads and the cache.
+#include <catch2/catch_test_macros.hpp>
+
+#include "compiler/codegen/kernel_library.h"
+#include "compiler/ops/reference_values.h"
+#include "compiler/pipeline.h"
+#include "compiler/reference.h"
+#include "runtime/options.h"
+#include "tests/support/arrays.h"
+#include "tests/support/op_samples.h"
+#include "tests/support/random_graph.h"
+#include "tests/support/workloads.h"
+
+namespace gradus {
+namespace {
+
+using ops::RefArray;
+using testing::Arrays;
+using testing::OpSample;
+
+std::vector<BufferPtr> buffers_of(std::span<const RefArray> arrays) {
+  std::vector<BufferPtr> buffers;
+  for (const RefArray& a : arrays) {
+    buffers.push_back(Buffer::allocate(a.type.bytes()));
+    ops::store_reference(a, buffers.back()->data());
+  }
+  return buffers;
+}
+
+Arrays run(const Executable& executable, std::span<const RefArray> inputs) {
+  auto in = buffers_of(inputs);
+  std::vector<BufferPtr> out(executable.output_types().size());
+  executable.run(in, out);
+  Arrays results;
+  for (size_t i = 0; i < out.size(); ++i) {
+    results.push_back(ops::reference_of(executable.output_types()[i], out[i]->data()));
+  }
+  return results;
+}
+
+Arrays run_with(const ir::Graph& graph, std::span<const RefArray> inputs, int lanes, int threads) {
+  Options o = options();
+  o.vector_lanes = lanes;
+  o.threads = threads;
+  ScopedOptions scope(o);
+  return run(*compile(graph), inputs);
+}
+
+bool same_bits(const Arrays& a, const Arrays& b) {
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i].integer != b[i].integer) return false;
+    const size_t bytes = a[i].real.size() * sizeof(double);
+    if (bytes && std::memcmp(a[i].real.data(), b[i].real.data(), bytes) != 0) return false;
+  }
+  return true;
+}
+
+void check_sample(const OpSample& sample, double tolerance) {
+  testing::Random random(7);
+  const ir::Graph graph = testing::graph_of(sample);
+  Arrays inputs = testing::random_operands(sample, random);
+  for (RefArray& a : inputs) {  // what the buffers hold
+    std::vector<std::byte> bytes(a.type.bytes() + 1);
+    ops::store_reference(a, bytes.data());
+    a = ops::reference_of(a.type, bytes.data());
+  }
+  INFO(to_string(sample));
+  const Arrays expected = run(*make_reference_executable(graph), inputs);
+  const Arrays got = run_with(graph, inputs, 16, 1);
+  for (const Type& t : sample.operands) {
+    if (t.dtype == DType::F32) tolerance = std::max(tolerance, 2e-5);
+  }
+  CHECK(testing::difference(got, expected, tolerance) == "");
+  for (int lanes : {4, 8}) CHECK(same_bits(run_with(graph, inputs, lanes, 1), got));
+}
+
+}  // namespace
+
+TEST_CASE("every op, compiled in f32, is what the reference says") {
+  for (const ops::OpDef* op : ops::all_ops()) {
+    if (!op->no_lowering.empty()) continue;
+    for (const OpSample& sample : testing::samples_of(*op, DType::F32)) check_sample(sample, 2e-5);
+  }
+}
+
+TEST_CASE("every op, compiled in f64, is what the reference says") {
+  for (const ops::OpDef* op : ops::all_ops()) {
+    if (!op->no_lowering.empty()) continue;
+    for (const OpSample& sample : testing::samples_of(*op, DType::F64)) check_sample(sample, 1e-12);
+  }
+}
+
+TEST_CASE("random graphs give what the reference says, whatever the lanes and threads") {
+  testing::Random random(11);
+  for (int round = 0; round < 60; ++round) {
+    const ir::Graph graph = testing::random_graph(random);
+    Arrays inputs;
+    for (const Type& t : graph.input_types()) {
+      inputs.push_back(testing::random_array(t, {-1, 1}, random));
+    }
+    INFO("round " << round);
+    const Arrays got = run_with(graph, inputs, 16, 1);
+    CHECK(testing::difference(got, run(*make_reference_executable(graph), inputs), 1e-9) == "");
+    CHECK(same_bits(run_with(graph, inputs, 8, 2), got));
+    CHECK(same_bits(run_with(graph, inputs, 4, 3), got));
+  }
+}
+
+TEST_CASE("a training step has the same bits with any lanes, threads and caches") {
+  const ir::Graph step = testing::mlp_step({.layers = {70, 130, 50, 10}, .batch = 72});
+  testing::Random random(3);
+  Arrays inputs;
+  for (const Type& t : step.input_types()) {
+    inputs.push_back(testing::random_array(t, {-0.5, 0.5}, random));
+  }
+  const Arrays got = run_with(step, inputs, 16, 1);
+  CHECK(testing::difference(got, run(*make_reference_executable(step), inputs), 1e-4) == "");
+  for (int lanes : {4, 8, 16}) {
+    for (int threads : {1, 2, 3, 7}) CHECK(same_bits(run_with(step, inputs, lanes, threads), got));
+  }
+  codegen::forget_kernels();  // from disk, or made again
+  CHECK(same_bits(run_with(step, inputs, 16, 2), got));
+}
+
+}  // namespace gradus
