@@ -2,8 +2,12 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <span>
+#include <string_view>
 
 namespace gradus::bench {
+
+using Json = nlohmann::ordered_json;
 
 /// What this machine's FMA units reach: the bound that shares of the peak refer to.
 struct Peak {
@@ -16,6 +20,19 @@ struct Peak {
 /// Measures for about `seconds`; `threads` 0 means one per available core.
 Peak measure_peak(int threads, double seconds);
 
-nlohmann::ordered_json to_json(const Peak& peak);
+/// A published training step on random data of its shapes.
+struct Workload {
+  std::string_view name, description;
+  /// {"first_s", "min_us", "med_us"}: the first call (trace, compile, run), then for about
+  /// `seconds`.
+  Json (*measure)(double seconds);
+};
+std::span<const Workload> workloads();
+
+/// {"one_leaf_ns", "hundred_leaves_ns"}: the cost of a jitted call that computes next to nothing.
+Json measure_call(double seconds);
+
+/// {"ops", "seconds"}: tracing and compiling the gradient of a chain of `ops` elementwise ops.
+Json measure_growth(int ops);
 
 }  // namespace gradus::bench

@@ -126,11 +126,4 @@ Peak measure_peak(int threads, double seconds) {
   return peak;
 }
 
-nlohmann::ordered_json to_json(const Peak& peak) {
-  return {{"peak_gflops_1", peak.gflops_1},
-          {"peak_gflops_all", peak.gflops_all},
-          {"threads", peak.threads},
-          {"lanes", peak.lanes}};
-}
-
 }  // namespace gradus::bench

@@ -1,0 +1,147 @@
+// The published training steps of dense networks, written as a user writes them.
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include <gradus/gradus.h>
+
+#include "bench.h"
+#include "sampling.h"
+
+namespace gradus::bench {
+namespace {
+
+struct Layer {
+  Tensor w, b;
+};
+using Params = std::vector<Layer>;
+
+struct Adam {
+  Tensor steps;
+  Params first, second;
+};
+
+struct State {
+  Params params;
+  Adam adam;
+};
+
+Tensor random_normal(std::mt19937& engine, Shape shape, double deviation) {
+  std::normal_distribution<float> normal(0, static_cast<float>(deviation));
+  std::vector<float> values(static_cast<size_t>(shape.elements()));
+  for (float& x : values)
+    x = normal(engine);
+  return tensor(values, shape);
+}
+
+Params random_params(std::mt19937& engine, const std::vector<int64_t>& sizes) {
+  Params params;
+  for (size_t i = 0; i + 1 < sizes.size(); ++i) {
+    const double deviation = 1 / std::sqrt(static_cast<double>(sizes[i]));
+    params.push_back(
+        {random_normal(engine, {sizes[i + 1], sizes[i]}, deviation), zeros({sizes[i + 1]})});
+  }
+  return params;
+}
+
+struct Batch {
+  Tensor images, targets;
+};
+
+Batch random_batch(std::mt19937& engine, int64_t size) {
+  std::uniform_real_distribution<float> pixel(0, 1);
+  std::vector<float> images(static_cast<size_t>(size * 784));
+  for (float& x : images)
+    x = pixel(engine);
+  std::vector<float> targets(static_cast<size_t>(size * 10), 0.0f);
+  for (int64_t i = 0; i < size; ++i)
+    targets[static_cast<size_t>(i * 10) + engine() % 10] = 1;
+  return {tensor(images, {size, 784}), tensor(targets, {size, 10})};
+}
+
+/// Log-probabilities for one image.
+Tensor predict(const Params& params, const Tensor& image) {
+  Tensor x = image;
+  for (size_t i = 0; i + 1 < params.size(); ++i)
+    x = relu(dot(params[i].w, x) + params[i].b);
+  const Tensor logits = dot(params.back().w, x) + params.back().b;
+  return logits - logsumexp(logits);
+}
+
+Tensor batched(const Params& params, const Tensor& images) {
+  return vmap(predict, in_axes(none, 0))(params, images);
+}
+
+/// The mean over batch and classes.
+Tensor mean_loss(const Params& params, const Tensor& images, const Tensor& targets) {
+  return -mean(batched(params, images) * targets);
+}
+
+/// The cross-entropy, a mean over the batch.
+Tensor cross_entropy(const Params& params, const Tensor& images, const Tensor& targets) {
+  return -mean(sum(batched(params, images) * targets, -1));
+}
+
+State descend(State state, const Tensor& images, const Tensor& targets) {
+  const Params g = grad(mean_loss)(state.params, images, targets);
+  state.params = tree_map([](Tensor p, Tensor dp) { return p - 0.01f * dp; }, state.params, g);
+  return state;
+}
+
+State adam_step(State state, const Tensor& images, const Tensor& targets) {
+  const Params g = grad(cross_entropy)(state.params, images, targets);
+  Adam& adam = state.adam;
+  adam.steps = adam.steps + 1.0f;
+  adam.first = tree_map([](Tensor m, Tensor d) { return 0.9f * m + 0.1f * d; }, adam.first, g);
+  adam.second =
+      tree_map([](Tensor v, Tensor d) { return 0.999f * v + 0.001f * (d * d); }, adam.second, g);
+  const Tensor first_scale = 1.0f - pow(0.9f, adam.steps);
+  const Tensor second_scale = 1.0f - pow(0.999f, adam.steps);
+  state.params = tree_map(
+      [&](Tensor p, Tensor m, Tensor v) {
+        return p - 0.01f * (m / first_scale) / (sqrt(v / second_scale) + 1e-8f);
+      },
+      state.params, adam.first, adam.second);
+  return state;
+}
+
+Json measure(double seconds, int64_t batch_size, const std::vector<int64_t>& sizes, bool adam) {
+  std::mt19937 engine(7);
+  State state{random_params(engine, sizes), {Tensor(0.0f), {}, {}}};
+  if (adam) {
+    const auto zero = [](const Tensor& p) { return zeros(p.shape()); };
+    state.adam.first = tree_map(zero, state.params);
+    state.adam.second = tree_map(zero, state.params);
+  }
+  const Batch batch = random_batch(engine, batch_size);
+  const auto update = jit(adam ? adam_step : descend, "update");
+  const auto step = [&] { state = update(std::move(state), batch.images, batch.targets); };
+  const double first = seconds_of(step);
+  const Sample timed = sample(seconds, 0.05, step);
+  return {{"first_s", first}, {"min_us", timed.min * 1e6}, {"med_us", timed.median * 1e6}};
+}
+
+constexpr Workload kWorkloads[] = {
+    {"S1", "784-300-100-10, batch 256, Adam",
+     [](double seconds) {
+       return measure(seconds, 256, {784, 300, 100, 10}, true);
+     }},
+    {"S3", "784-512-512-10, batch 128, SGD",
+     [](double seconds) {
+       return measure(seconds, 128, {784, 512, 512, 10}, false);
+     }},
+    {"S4", "784-48-10, batch 128, Adam",
+     [](double seconds) {
+       return measure(seconds, 128, {784, 48, 10}, true);
+     }},
+};
+
+}  // namespace
+
+std::span<const Workload> workloads() {
+  return kWorkloads;
+}
+
+}  // namespace gradus::bench
