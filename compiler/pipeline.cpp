@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include "compiler/codegen/kernel_library.h"
@@ -32,6 +33,7 @@ ir::Graph run_passes(const ir::Graph& graph) {
   ir::Graph current = graph;
   for (const auto& pass : transforms::passes()) {
     if (pass.optional && options().is_disabled(pass.name)) continue;
+    const ScopedTimer timer("compile", pass.name);
     current = pass.run(current);
   }
   return current;
@@ -51,8 +53,12 @@ struct Lowered {
 
 Lowered lower(const ir::Graph& graph) {
   Lowered l{run_passes(graph), {}, {}};
-  l.schedule = schedule::translate(l.graph);
-  schedule::place(l.schedule);
+  {
+    const ScopedTimer timer("compile", "schedule");
+    l.schedule = schedule::translate(l.graph);
+    schedule::place(l.schedule);
+  }
+  const ScopedTimer timer("compile", "lower");
   const codegen::CpuTarget t = target();
   l.plan = schedule::assemble(l.graph, l.schedule, {t.lanes, t.registers});
   return l;
@@ -92,7 +98,11 @@ Table link(const Lowered& l) {
       }
     }
   }
-  const auto compiled = codegen::compile_kernels(kernels, target());
+  std::vector<codegen::CompiledKernel> compiled;
+  {
+    const ScopedTimer timer("compile", "kernels");
+    compiled = codegen::compile_kernels(kernels, target());
+  }
   Table table;
   size_t next = 0;
   for (const auto& phase : l.plan.phases) {
@@ -131,9 +141,19 @@ Table link(const Lowered& l) {
 }  // namespace
 
 std::shared_ptr<const Executable> compile(const ir::Graph& graph, const CompileOptions& opts) {
-  if (opts.reference) return make_reference_executable(run_passes(graph));
-  const Lowered l = lower(graph);
-  return std::make_shared<CpuProgram>(graph.input_types(), graph.output_types(), link(l));
+  const auto begin = std::chrono::steady_clock::now();
+  std::shared_ptr<const Executable> made;
+  if (opts.reference) {
+    made = make_reference_executable(run_passes(graph));
+  } else {
+    made = std::make_shared<CpuProgram>(graph.input_types(), graph.output_types(),
+                                        link(lower(graph)));
+  }
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  count_compilation(taken.count());
+  GRADUS_LOG(Info, "compiled {} ({} nodes) in {:.1f} ms", opts.name, graph.size(),
+             taken.count() * 1e3);
+  return made;
 }
 
 std::span<const Stage> stages() { return kStages; }

@@ -1,19 +1,19 @@
 #include "compiler/codegen/kernel_library.h"
 
 #include <algorithm>
-#include <map>
+#include <functional>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
+#include "runtime/device.h"
 #include "runtime/hash.h"
 #include "runtime/kernel_cache.h"
+#include "runtime/profile.h"
 
 namespace gradus::codegen {
 namespace {
-
-/// Objects with fewer kernels than this are not worth a second thread.
-constexpr size_t kKernelsPerThread = 2;
 
 struct Library {
   std::mutex mutex;
@@ -32,19 +32,91 @@ std::string key_of(const loop::Kernel& kernel, const CpuTarget& target) {
          " llvm " + llvm_version();
 }
 
+/// A kernel that is not in memory. Its name is a hash of its key: distinct in every object.
 struct Missing {
   std::string key;
   loop::Kernel kernel;
-  std::string object;
+};
+
+/// Kernels compiled together: an object costs 2-3 ms of its own, however small. On disk a kernel's
+/// entry names its batch, and the batch's entry is the object.
+struct Batch {
+  std::vector<Missing> kernels;
+  std::string name, object;
   bool from_disk = false;
 };
 
-void emit_all(std::span<Missing> missing, const CpuTarget& target) {
+constexpr std::string_view kBatchPrefix = "batch of kernels ";
+
+std::string name_of(const Batch& batch) {
+  std::string names;
+  for (const Missing& m : batch.kernels) names += m.kernel.name + " ";
+  return to_hex(hash128(names));
+}
+
+/// What the disk has: its kernels leave `missing`.
+std::vector<Batch> load_batches(KernelCache& disk, std::vector<Missing>& missing) {
+  std::vector<Batch> batches;
+  std::vector<Missing> rest;
   for (Missing& m : missing) {
-    if (m.from_disk) continue;
-    const loop::Kernel* one[] = {&m.kernel};
-    m.object = emit_object(one, target);
+    const auto name = disk.load(m.key);
+    if (!name) {
+      rest.push_back(std::move(m));
+      continue;
+    }
+    auto batch = std::ranges::find(batches, *name, &Batch::name);
+    if (batch == batches.end()) {
+      auto object = disk.load(std::string(kBatchPrefix) + *name);
+      if (!object) {
+        rest.push_back(std::move(m));
+        continue;
+      }
+      batches.push_back({{}, *name, std::move(*object), true});
+      batch = batches.end() - 1;
+    }
+    batch->kernels.push_back(std::move(m));
   }
+  missing = std::move(rest);
+  return batches;
+}
+
+void emit(Batch& batch, const CpuTarget& target) {
+  const ScopedTimer timer("compile", "LLVM");
+  std::vector<const loop::Kernel*> kernels;
+  for (const Missing& m : batch.kernels) kernels.push_back(&m.kernel);
+  batch.object = emit_object(kernels, target);
+  batch.name = name_of(batch);
+}
+
+/// One batch, or two on two threads.
+std::vector<Batch> emit_batches(std::vector<Missing> missing, const CpuTarget& target) {
+  if (missing.empty()) return {};
+  std::ranges::stable_sort(missing, std::greater{}, [](const Missing& m) { return m.key.size(); });
+  std::vector<Batch> batches(missing.size() > 1 && available_processors() > 1 ? 2 : 1);
+  std::vector<size_t> length(batches.size());
+  for (Missing& m : missing) {
+    // The longest first, to the shorter batch: text length is a fair measure of the work.
+    const size_t b = std::ranges::min_element(length) - length.begin();
+    length[b] += m.key.size();
+    batches[b].kernels.push_back(std::move(m));
+  }
+  if (batches.size() == 1) {
+    emit(batches[0], target);
+    return batches;
+  }
+  std::exception_ptr failed;
+  {
+    std::jthread worker([&] {
+      try {
+        emit(batches[1], target);
+      } catch (...) {
+        failed = std::current_exception();
+      }
+    });
+    emit(batches[0], target);
+  }
+  if (failed) std::rethrow_exception(failed);
+  return batches;
 }
 
 }  // namespace
@@ -56,63 +128,37 @@ std::vector<CompiledKernel> compile_kernels(std::span<const loop::Kernel* const>
   std::vector<Missing> missing;
   {
     std::scoped_lock lock(l.mutex);
-    std::map<std::string_view, size_t> wanted;
-    keys.reserve(kernels.size());
+    std::set<std::string_view> wanted;
+    keys.reserve(kernels.size());  // the views above stay valid
     for (const loop::Kernel* k : kernels) {
       keys.push_back(key_of(*k, target));
       const std::string& key = keys.back();
       if (l.kernels.contains(key)) {
         ++l.statistics.in_memory;
-      } else if (wanted.emplace(key, missing.size()).second) {
-        missing.push_back({key, *k, {}, false});
+      } else if (wanted.insert(key).second) {
+        missing.push_back({key, *k});
+        missing.back().kernel.name = "k" + to_hex(hash128(key));
       }
     }
   }
   const auto disk = missing.empty() ? nullptr : kernel_cache();
-  for (Missing& m : missing) {
-    m.kernel.name = "k" + to_hex(hash128(m.key));
-    if (auto object = disk ? disk->load(m.key) : std::nullopt) {
-      m.object = std::move(*object);
-      m.from_disk = true;
+  std::vector<Batch> batches;
+  if (disk) batches = load_batches(*disk, missing);
+  for (Batch& b : emit_batches(std::move(missing), target)) batches.push_back(std::move(b));
+  for (Batch& b : batches) {
+    const ScopedTimer timer("compile", "link");
+    const auto code = link_object(b.object);
+    std::vector<LeafFunction> functions;
+    for (const Missing& m : b.kernels) functions.push_back(code->function(m.kernel.name));
+    if (disk && !b.from_disk) {
+      disk->store(std::string(kBatchPrefix) + b.name, b.object);
+      for (const Missing& m : b.kernels) disk->store(m.key, b.name);
     }
-  }
-  // The longest first, dealt out in turn: code generation takes about the same time on each thread.
-  std::ranges::stable_sort(missing, [](const Missing& a, const Missing& b) {
-    return a.from_disk != b.from_disk ? a.from_disk < b.from_disk : a.key.size() > b.key.size();
-  });
-  const auto made = static_cast<size_t>(
-      std::ranges::count_if(missing, [](const Missing& m) { return !m.from_disk; }));
-  if (made >= 2 * kKernelsPerThread && std::thread::hardware_concurrency() > 1) {
-    std::vector<Missing> other;
-    for (size_t i = 1; i < made; i += 2) other.push_back(std::move(missing[i]));
-    std::exception_ptr failed;
-    std::thread worker([&] {
-      try {
-        emit_all(other, target);
-      } catch (...) {
-        failed = std::current_exception();
-      }
-    });
-    try {
-      for (size_t i = 0; i < made; i += 2) emit_all({&missing[i], 1}, target);
-    } catch (...) {
-      worker.join();
-      throw;
-    }
-    worker.join();
-    if (failed) std::rethrow_exception(failed);
-    for (size_t i = 1, j = 0; i < made; i += 2, ++j) missing[i] = std::move(other[j]);
-  } else {
-    emit_all(missing, target);
-  }
-  for (Missing& m : missing) {
-    CompiledKernel compiled;
-    compiled.code = link_object(m.object);
-    compiled.function = compiled.code->function(m.kernel.name);
-    if (!m.from_disk && disk) disk->store(m.key, m.object);
     std::scoped_lock lock(l.mutex);
-    ++(m.from_disk ? l.statistics.from_disk : l.statistics.compiled);
-    l.kernels.emplace(m.key, std::move(compiled));
+    (b.from_disk ? l.statistics.from_disk : l.statistics.compiled) += b.kernels.size();
+    for (size_t i = 0; i < b.kernels.size(); ++i) {
+      l.kernels.emplace(b.kernels[i].key, CompiledKernel{functions[i], code});
+    }
   }
   std::scoped_lock lock(l.mutex);
   std::vector<CompiledKernel> result;

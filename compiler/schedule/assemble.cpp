@@ -246,8 +246,11 @@ void Assembler::lower_region(int region) {
   }
   if (local_bytes > 0) {
     const int64_t rows = std::max(kLeastChunk, kChunkBytes / local_bytes);
-    shared.chunk = std::max<int64_t>(1, rows / shared.granule) * shared.granule;
-    shared.chunk = std::min(shared.chunk, (extent + shared.granule - 1) / shared.granule * shared.granule);
+    // Equal chunks of whole granules.
+    const int64_t granules = (extent + shared.granule - 1) / shared.granule;
+    const int64_t most = std::max<int64_t>(1, rows / shared.granule);
+    const int64_t chunks = std::max<int64_t>(1, (granules + most - 1) / most);
+    shared.chunk = std::max<int64_t>(1, (granules + chunks - 1) / chunks) * shared.granule;
     for (int v : s_.regions[region].nodes) {
       if (memory_.is_local(v)) memory_.set_capacity(v, shared.chunk);
     }

@@ -6,6 +6,7 @@
 #include "runtime/cpu/thread_pool.h"
 #include "runtime/error.h"
 #include "runtime/options.h"
+#include "runtime/profile.h"
 
 namespace gradus {
 namespace {
@@ -73,6 +74,7 @@ struct Walk {
       places[i] = const_cast<std::byte*>(bases[p.base]) + p.offset + moved;
     }
     for (size_t i = 0; i < c.args.size(); ++i) args[i] = evaluate(c.args[i], begin, end);
+    const ScopedTimer timer("kernel", c.label);
     c.function(places.data(), args.data());
   }
 };
