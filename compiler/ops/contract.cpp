@@ -43,6 +43,17 @@ Ints run(int64_t from, size_t n) {
   return axes;
 }
 
+Shape result_shape(const DotDims& dims, const Shape& lhs, const Shape& rhs) {
+  const Roles roles(dims, lhs.rank(), rhs.rank());
+  Ints extents;
+  for (int64_t d : concat(dims.lhs_batch, roles.lhs_free)) {
+    extents.push_back(lhs[static_cast<int>(d)]);
+  }
+  for (int64_t d : roles.rhs_free)
+    extents.push_back(rhs[static_cast<int>(d)]);
+  return Shape(extents);
+}
+
 void expect_pairs(const InferContext& c, const Ints& lhs, const Ints& rhs, std::string_view role,
                   std::string_view remedy) {
   if (lhs.size() != rhs.size()) {
@@ -267,10 +278,15 @@ Value untransposed(const Builder& b, Value v, Ints& contract, Ints& batch) {
   return b.graph().operands(v.node)[0];
 }
 
-/// A product of a transposed operand is a product of the operand.
+/// A product of a transposed operand is a product of the operand; a sum over nothing is zero.
 Value simplify_dot(Builder& b, std::span<const Value> in, const Attrs& attrs) {
   DotDims dims{std::get<Ints>(attrs[0]), std::get<Ints>(attrs[1]), std::get<Ints>(attrs[2]),
                std::get<Ints>(attrs[3])};
+  const Type lhs_type = b.type(in[0]), rhs_type = b.type(in[1]);
+  const auto empty = [&](int64_t axis) { return lhs_type.shape[static_cast<int>(axis)] == 0; };
+  if (std::ranges::any_of(dims.lhs_contract, empty)) {
+    return b.zeros({lhs_type.dtype, result_shape(dims, lhs_type.shape, rhs_type.shape)});
+  }
   const Value lhs = untransposed(b, in[0], dims.lhs_contract, dims.lhs_batch);
   const Value rhs = untransposed(b, in[1], dims.rhs_contract, dims.rhs_batch);
   if (!lhs && !rhs) return {};

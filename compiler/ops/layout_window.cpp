@@ -83,6 +83,19 @@ Value slice_of_concatenate(Builder& b, Value x, Ints start, Ints limit, const In
   return {};
 }
 
+/// A slice of a broadcast is a broadcast of a slice of less.
+Value slice_of_broadcast(Builder& b, Value x, const Shape& shape, const Ints& start,
+                         const Ints& limit, const Ints& stride) {
+  const Ints dims = ints_of(b, x, 1);
+  Ints from, to, step;
+  for (int64_t d : dims) {
+    from.push_back(start[static_cast<size_t>(d)]);
+    to.push_back(limit[static_cast<size_t>(d)]);
+    step.push_back(stride[static_cast<size_t>(d)]);
+  }
+  return broadcast(b, slice(b, b.graph().operands(x.node)[0], from, to, step), shape, dims);
+}
+
 Value simplify_slice(Builder& b, std::span<const Value> in, const Attrs& attrs) {
   const Ints &start = std::get<Ints>(attrs[0]), &limit = std::get<Ints>(attrs[1]),
              &stride = std::get<Ints>(attrs[2]);
@@ -91,6 +104,7 @@ Value simplify_slice(Builder& b, std::span<const Value> in, const Attrs& attrs) 
   if (shape == b.type(x).shape) return x;
   if (Value v = splat_through(b, x, shape)) return v;
   if (is_op(b, x, "concatenate")) return slice_of_concatenate(b, x, start, limit, stride);
+  if (is_op(b, x, "broadcast")) return slice_of_broadcast(b, x, shape, start, limit, stride);
   if (is_op(b, x, "slice")) {
     const Ints inner_start = ints_of(b, x, 0), inner_stride = ints_of(b, x, 2);
     Ints from, to, step;
@@ -328,13 +342,33 @@ std::vector<Type> infer_concatenate(const InferContext& c) {
   return {{first.dtype, first.shape.with(d, extent)}};
 }
 
+/// Two neighbouring slices of one operand, as one.
+Value joined_slices(Builder& b, Value x, Value y, size_t dim) {
+  if (!is_op(b, x, "slice") || !is_op(b, y, "slice")) return {};
+  const Value source = b.graph().operands(x.node)[0];
+  if (b.graph().operands(y.node)[0] != source) return {};
+  const Ints start = ints_of(b, x, 0), stride = ints_of(b, x, 2);
+  Ints other_start = ints_of(b, y, 0), limit = ints_of(b, x, 1);
+  const Ints other_limit = ints_of(b, y, 1);
+  if (stride != ints_of(b, y, 2) || stride[dim] != 1 || other_start[dim] != limit[dim]) return {};
+  other_start[dim] = start[dim];
+  limit[dim] = other_limit[dim];
+  if (other_start != start || limit != other_limit) return {};
+  return slice(b, source, start, limit, stride);
+}
+
 Value simplify_concatenate(Builder& b, std::span<const Value> in, const Attrs& attrs) {
   const int dim = static_cast<int>(std::get<int64_t>(attrs[0]));
   std::vector<Value> pieces;
   const ir::Literal* splat = b.literal(in[0]);
   int64_t extent = 0;
   for (Value v : in) {
-    if (b.type(v).shape[dim] > 0) pieces.push_back(v);
+    if (b.type(v).shape[dim] > 0) {
+      const Value joined =
+          pieces.empty() ? Value{} : joined_slices(b, pieces.back(), v, static_cast<size_t>(dim));
+      if (joined) pieces.pop_back();
+      pieces.push_back(joined ? joined : v);
+    }
     extent += b.type(v).shape[dim];
     const ir::Literal* other = b.literal(v);
     const bool same = splat && other && splat->is_splat() && other->is_splat() &&

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <bit>
 #include <cmath>
 
 #include "compiler/ops/axes.h"
@@ -163,11 +164,35 @@ Value simplify_reduction(Builder& b, std::span<const Value> in, const Attrs& att
 
 // --- reduce_sum ------------------------------------------------------------------------------
 
+/// The sum of n equal elements if it is the same however it is bracketed: integers wrap, floats
+/// must have room for the factor in their mantissa, so that no partial sum is rounded.
+Value sum_of_splat(Builder& b, const ir::Literal& literal, int64_t n, const Shape& result) {
+  const DType dtype = literal.type().dtype;
+  const double x = literal.as_double();
+  if (!is_float(dtype)) {
+    const bool exact = std::fabs(x) * static_cast<double>(n) < 0x1p53;
+    if (!exact || size_of(dtype) < 4) return {};
+    const auto product = static_cast<double>(wrap_integer(dtype, static_cast<int64_t>(x) * n));
+    return b.splat({dtype, result}, product);
+  }
+  if (x == 0) return b.zeros({dtype, result});
+  int exponent = 0;
+  const double mantissa = std::frexp(std::fabs(x), &exponent);
+  const int digits = dtype == DType::F32 ? 24 : 53;
+  const int room = digits - static_cast<int>(std::bit_width(static_cast<uint64_t>(n)));
+  const double whole = std::ldexp(mantissa, room);
+  const bool normal = exponent > -100 && exponent < 100;
+  if (room < 1 || !normal || whole != std::floor(whole)) return {};
+  return b.splat({dtype, result}, x * static_cast<double>(n));
+}
+
 Value simplify_sum(Builder& b, std::span<const Value> in, const Attrs& attrs) {
   const Ints& axes = std::get<Ints>(attrs[0]);
+  const Shape shape = b.type(in[0]).shape;
   const ir::Literal* literal = b.literal(in[0]);
-  if (literal && literal->is_splat_of(0)) {
-    return b.zeros({b.type(in[0]).dtype, reduced_shape(b.type(in[0]).shape, axes)});
+  const int64_t count = reduced_count(shape, axes);
+  if (literal && literal->is_splat() && count > 1) {
+    if (Value v = sum_of_splat(b, *literal, count, reduced_shape(shape, axes))) return v;
   }
   return simplify_reduction<false>(b, in, attrs);
 }

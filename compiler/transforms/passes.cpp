@@ -13,12 +13,12 @@ namespace gradus::transforms {
 namespace {
 
 constexpr Pass kPasses[] = {
-    {"inline_calls", inline_calls, false},
-    {"remove_stop_gradient", remove_stop_gradient, true},
-    {"dce", dce, true},
-    {"simplify", simplify, true},
-    {"fuse_multiply_add", fuse_multiply_add, true},
-    {"decompose", decompose, false},
+    {"inline_calls", inline_calls, false, true},
+    {"remove_stop_gradient", remove_stop_gradient, true, true},
+    {"dce", dce, true, true},
+    {"simplify", simplify, true, true},
+    {"fuse_multiply_add", fuse_multiply_add, true, false},
+    {"decompose", decompose, false, true},
 };
 
 }  // namespace

@@ -14,6 +14,8 @@ struct Pass {
   ir::Graph (*run)(const ir::Graph&);
   /// Only makes programs faster or smaller: results stay right without it.
   bool optional;
+  /// Without it the same bits come out. (fuse_multiply_add saves roundings.)
+  bool exact;
 };
 
 /// In the order in which they run before scheduling.

@@ -26,6 +26,28 @@ std::vector<bool> depends_on_inputs(const Graph& graph, size_t first) {
   return depends;
 }
 
+namespace {
+
+bool is_read(const Graph& g, NodeId n, const std::vector<bool>& read) {
+  for (uint32_t i = 0; i < g.results(n); ++i) {
+    if (read[g.value_index({n, i})]) return true;
+  }
+  return false;
+}
+
+/// The node computes nothing, and its operands are smaller than its result.
+bool is_view_of_less(const Graph& g, NodeId n) {
+  const ops::Family family = g.op(n).family;
+  if (family == ops::Family::Structure) return g.operands(n).empty();
+  if (family != ops::Family::Layout) return false;
+  int64_t elements = 0;
+  for (Value v : g.operands(n))
+    elements += g.type(v).elements();
+  return elements <= g.type({n, 0}).elements();
+}
+
+}  // namespace
+
 SplitLinear split_linear(const Linearized& linearized) {
   const Graph& g = linearized.graph;
   const auto depends = depends_on_inputs(g, linearized.primal_inputs);
@@ -33,21 +55,27 @@ SplitLinear split_linear(const Linearized& linearized) {
   const auto is_linear_node = [&](NodeId n) { return g.results(n) > 0 && is_linear({n, 0}); };
   const auto tangents = g.outputs().subspan(linearized.primal_outputs);
 
-  std::vector<Value> residuals;
-  std::vector<bool> crosses(g.num_values());
-  const auto cross = [&](Value v) {
-    const bool everywhere = g.operands(v.node).empty() && !is_parameter(g, v.node);
-    if (is_linear(v) || everywhere || crosses[g.value_index(v)]) return;
-    crosses[g.value_index(v)] = true;
-    residuals.push_back(v);
+  // What the linear side reads: made there anew if that reads less (a view of something smaller, a
+  // constant), else a residual.
+  std::vector<bool> read(g.num_values()), copied(g.size());
+  const auto reads = [&](Value v) {
+    read[g.value_index(v)] = read[g.value_index(v)] || !is_linear(v);
   };
-  for (NodeId n = 0; n < g.size(); ++n) {
-    if (!is_linear_node(n) || is_parameter(g, n)) continue;
-    for (Value v : g.operands(n))
-      cross(v);
-  }
   for (Value v : tangents)
-    cross(v);
+    reads(v);
+  for (NodeId n = static_cast<NodeId>(g.size()); n-- > 0;) {
+    if (is_parameter(g, n)) continue;
+    if (!is_linear_node(n)) copied[n] = is_read(g, n, read) && is_view_of_less(g, n);
+    if (!is_linear_node(n) && !copied[n]) continue;
+    for (Value v : g.operands(n))
+      reads(v);
+  }
+  std::vector<Value> residuals;
+  for (NodeId n = 0; n < g.size(); ++n) {
+    for (uint32_t i = 0; i < g.results(n); ++i) {
+      if (read[g.value_index({n, i})] && !copied[n]) residuals.push_back({n, i});
+    }
+  }
 
   Builder primal(g.name()), linear(g.name() + "_linear");
   ValueMap in_primal(g), in_linear(g);
@@ -64,7 +92,7 @@ SplitLinear split_linear(const Linearized& linearized) {
   for (NodeId n = 0; n < g.size(); ++n) {
     if (is_parameter(g, n)) continue;
     if (!is_linear_node(n)) in_primal.set(n, primal.copy_node(g, n, in_primal.all(g.operands(n))));
-    if (is_linear_node(n) || g.operands(n).empty()) {
+    if (is_linear_node(n) || copied[n]) {
       in_linear.set(n, linear.copy_node(g, n, in_linear.all(g.operands(n))));
     }
   }

@@ -14,7 +14,7 @@ struct SplitLinear {
   size_t residuals = 0;
 };
 
-/// Constants and the like are no residuals: both sides have them.
+/// Constants, and views of what is smaller, are no residuals: both sides have them.
 SplitLinear split_linear(const Linearized& linearized);
 
 /// Which values of the graph depend on the inputs numbered from `first` on, by value_index.

@@ -8,6 +8,7 @@
 #include "compiler/ir/print.h"
 #include "compiler/ops/build.h"
 #include "compiler/reference.h"
+
 #include "compiler/transforms/dce.h"
 #include "compiler/transforms/decompose.h"
 #include "compiler/transforms/fuse_multiply_add.h"
@@ -15,6 +16,7 @@
 #include "compiler/transforms/inline_calls.h"
 #include "compiler/transforms/remove_stop_gradient.h"
 #include "compiler/transforms/simplify.h"
+#include "compiler/transforms/split_linear.h"
 #include "tests/support/properties.h"
 
 using namespace gradus;
@@ -198,4 +200,70 @@ TEST_CASE("Errors of derivatives name the argument or say what the result is") {
                        Message("[grad] the function's result is not a float scalar; got f32[3], "
                                "expected f32[] or f64[]; user.cpp:12; reduce it to one number with "
                                "sum or mean, or use vjp"));
+}
+
+TEST_CASE("simplify computes before it broadcasts") {
+  Builder b("f");
+  const Value x = b.parameter({DType::F32, {3}}, "x"), y = b.parameter({DType::F32, {3}}, "y");
+  const auto wide = [&](Value v) { return ops::broadcast(b, v, {2, 3}, {1}); };
+  const Value product = ops::mul(b, wide(x), wide(y));
+  const Value z = ops::exp(b, ops::add(b, product, ops::constant_like(b, product, 2)));
+  const Graph g = transforms::simplify(b.finish({&z, 1}));
+  CHECK(text_after_inputs(g) ==
+        "  %2 = mul(%0, %1): f32[3]\n"
+        "  %3 = constant{value=splat 2.0}: f32[3]\n"
+        "  %4 = add(%2, %3): f32[3]\n"
+        "  %5 = exp(%4): f32[3]\n"
+        "  %6 = broadcast(%5){shape=[2,3], dims=[1]}: f32[2,3]\n"
+        "  return %6\n}\n");
+}
+
+TEST_CASE("Rows simplify what changes no bit") {
+  Builder b("f");
+  const Value x = b.parameter({DType::F32, {4, 6}}, "x"), v = b.parameter({DType::F32, {6}}, "v");
+  // Layout ops that undo each other, or do nothing.
+  CHECK(ops::transpose(b, ops::transpose(b, x, {1, 0}), {1, 0}) == x);
+  CHECK(ops::reshape(b, ops::reshape(b, x, {24}), {4, 6}) == x);
+  CHECK(ops::reverse(b, ops::reverse(b, x, {0, 1}), {0, 1}) == x);
+  CHECK(ops::slice(b, x, {0, 0}, {4, 6}, {1, 1}) == x);
+  CHECK(ops::pad(b, x, b.zeros({DType::F32, {}}), {0, 0}, {0, 0}, {0, 0}) == x);
+  CHECK(ops::broadcast(b, x, {4, 6}, {0, 1}) == x);
+  CHECK(ops::reduce_sum(b, x, {}) == x);
+  // Compositions.
+  CHECK(ops::slice(b, ops::slice(b, x, {1, 0}, {4, 6}, {1, 2}), {1, 1}, {3, 3}, {1, 1}) ==
+        ops::slice(b, x, {2, 2}, {4, 5}, {1, 2}));
+  CHECK(ops::transpose(b, ops::broadcast(b, v, {3, 6}, {1}), {1, 0}) ==
+        ops::broadcast(b, v, {6, 3}, {0}));
+  CHECK(ops::slice(b, ops::broadcast(b, v, {3, 6}, {1}), {1, 0}, {2, 6}, {1, 1}) ==
+        ops::broadcast(b, v, {1, 6}, {1}));
+  const Value left = ops::slice(b, x, {0, 0}, {4, 2}, {1, 1});
+  const Value right = ops::slice(b, x, {0, 2}, {4, 6}, {1, 1});
+  CHECK(ops::concatenate(b, std::vector{left, right}, 1) == x);
+  CHECK(ops::concatenate(b, std::vector{right, left}, 1) != x);
+  CHECK(ops::slice(b, ops::concatenate(b, std::vector{right, left}, 1), {0, 4}, {4, 6}, {1, 1}) ==
+        left);
+  // Constants, however large.
+  const Value ones = b.splat({DType::F32, {1000, 1000}}, 1);
+  CHECK(b.literal(ops::reduce_sum(b, ones, {0}))->is_splat_of(1000));
+  CHECK(b.literal(ops::reduce_max(b, ones, {0, 1}))->is_splat_of(1));
+  CHECK(b.literal(ops::transpose(b, ops::reverse(b, ones, {0}), {1, 0}))->is_splat_of(1));
+  // 0.1 a million times is rounded on the way: the sum stays.
+  const Value tenths = b.splat({DType::F32, {1000, 1000}}, 0.1);
+  CHECK(b.literal(ops::reduce_sum(b, tenths, {0})) == nullptr);
+  // A product reads through transposes.
+  const Value y = b.parameter({DType::F32, {6, 5}}, "y");
+  CHECK(ops::dot(b, ops::transpose(b, x, {1, 0}), y, {{0}, {0}, {}, {}}) ==
+        ops::dot(b, x, y, {{1}, {0}, {}, {}}));
+}
+
+TEST_CASE("split_linear stores no broadcasts and no constants") {
+  Builder b("f");
+  const Value x = b.parameter({DType::F32, {3}}, "x"), y = b.parameter({DType::F32, {2, 3}}, "y");
+  const Value wide = ops::broadcast(b, ops::sin(b, x), {2, 3}, {1});
+  const Value z = ops::mul(b, ops::mul(b, y, wide), ops::constant_like(b, y, 3));
+  const int wrt[] = {1};
+  const auto split = transforms::split_linear(transforms::linearize(b.finish({&z, 1}), wrt));
+  REQUIRE(split.residuals == 1);
+  const Value residual = split.primal.outputs()[1];
+  CHECK(split.primal.type(residual) == (Type{DType::F32, {3}}));
 }
