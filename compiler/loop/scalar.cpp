@@ -358,9 +358,9 @@ V ScalarBuilder::simplified(ScalarOp op, std::span<const V> in, DType result) {
     case ScalarOp::Neg:
       return operand_if(in[0], ScalarOp::Neg);
     case ScalarOp::Abs:
-      if (operand_if(in[0], ScalarOp::Abs).id >= 0) return in[0];
+      if (is_unsigned_int(type) || operand_if(in[0], ScalarOp::Abs).id >= 0) return in[0];
       if (const V x = operand_if(in[0], ScalarOp::Neg); x.id >= 0) return abs(x);
-      return is_unsigned_int(type) ? in[0] : V{};
+      return {};
     case ScalarOp::And:
     case ScalarOp::Or: {
       if (in[0] == in[1]) return in[0];

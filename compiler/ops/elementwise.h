@@ -178,7 +178,10 @@ class ElementwiseRow {
       if (is_float(out.type.dtype)) {
         out.real[i] = static_cast<double>(y);
       } else {
-        out.integer[i] = wrap_integer(out.type.dtype, static_cast<int64_t>(y));
+        // The complement of a bool held in 64 bits is still its lowest bit.
+        const auto integer = static_cast<int64_t>(y);
+        out.integer[i] =
+            out.type.dtype == DType::Bool ? integer & 1 : wrap_integer(out.type.dtype, integer);
       }
     }
   }

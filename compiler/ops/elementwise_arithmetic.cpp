@@ -93,7 +93,8 @@ void register_basic(Registry& r) {
       .ref([]<class T>(T x, T y) -> T {
         if constexpr (std::is_floating_point_v<T>) return x / y;
         if (y == 0) return static_cast<T>(-1);
-        return y == static_cast<T>(-1) ? static_cast<T>(0 - static_cast<uint64_t>(x)) : x / y;
+        const bool wraps = std::is_signed_v<T> && y == static_cast<T>(-1);
+        return wraps ? static_cast<T>(0 - static_cast<uint64_t>(x)) : x / y;
       })
       .jvp([](const D& d) { return d.t / d.y; }, [](const D& d) { return -(d.t * (d.out / d.y)); })
       .linear({0}, [](const C& d) { return d.ct / d.y; })
@@ -142,7 +143,8 @@ void register_rounding(Registry& r) {
       })
       .jvp([](const D& d) { return d.t * sign(d.x); })
       .simplify([](Builder& b, In in) {
-        if (operand_of(b, in[0], "abs")) return in[0];
+        const bool is_unsigned = is_unsigned_int(b.type(in[0]).dtype);
+        if (is_unsigned || operand_of(b, in[0], "abs")) return in[0];
         const Value x = operand_of(b, in[0], "neg");
         return x ? abs(b, x) : x;
       });

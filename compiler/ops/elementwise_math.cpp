@@ -58,7 +58,8 @@ void register_exponentials(Registry& r) {
       .flops(32);
   elementwise(r, "logistic", kFloat)
       .scalar([](S& s, V x) { return loop::logistic(s, x); })
-      .ref([](double x) { return 1 / (1 + std::exp(-x)); })
+      .ref(
+          [](double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); })
       .jvp([](const D& d) { return d.t * (d.out * (1 - d.out)); })
       .flops(24);
 }
