@@ -5,6 +5,7 @@
 // than storing and loading them.
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 
 #include "compiler/schedule/leaf_split.h"
 #include "compiler/schedule/state.h"
@@ -15,7 +16,8 @@ namespace {
 
 class Leaves {
  public:
-  explicit Leaves(State& state) : st_(state), row_(state.nodes.size(), 1) {}
+  explicit Leaves(State& state)
+      : st_(state), row_(state.nodes.size(), 1), level_(state.nodes.size(), 0) {}
   void run();
 
  private:
@@ -24,7 +26,7 @@ class Leaves {
   bool blocks(int v, const Read& r) const { return !is_tight(v, r) && !folds(r.source); }
   void copy_shared_operands(Region& region);
   void group(Region& region);
-  void find_levels(const Region& region, std::vector<int>& level);
+  void find_levels(const Region& region);
 
   bool is_inside(const Read& r, int region) const {
     return !r.back && st_.s.region_of[r.source] == region;
@@ -38,6 +40,7 @@ class Leaves {
 
   State& st_;
   std::vector<int64_t> row_;  // elements that a leaf keeps for the value
+  std::vector<int> level_;
 };
 
 /// Whether the reader meets every element of the source at most once while it walks `n`.
@@ -114,6 +117,7 @@ void Leaves::copy_shared_operands(Region& region) {
         st_.s.stored.push_back(0);
         st_.s.region_of.push_back(st_.s.region_of[u]);
         row_.push_back(1);
+        level_.push_back(0);
         nodes.push_back(c);
         for (int r = 0; r < static_cast<int>(st_.nodes[c].reads.size()); ++r) {
           st_.users[st_.nodes[c].reads[r].source].push_back({c, r});
@@ -126,18 +130,18 @@ void Leaves::copy_shared_operands(Region& region) {
   region.nodes = std::move(nodes);
 }
 
-void Leaves::find_levels(const Region& region, std::vector<int>& level) {
+void Leaves::find_levels(const Region& region) {
   for (int v : region.nodes) {
     const Node& n = st_.nodes[v];
     int top = 1;
     each_read(
-        v, [&](const Read& r) { top = std::max(top, level[r.source] + (blocks(v, r) ? 1 : 0)); });
-    level[v] = top;
+        v, [&](const Read& r) { top = std::max(top, level_[r.source] + (blocks(v, r) ? 1 : 0)); });
+    level_[v] = top;
     row_[v] = n.kind == NodeKind::Reduce
                   ? product({n.extents.data() + n.parallel, n.extents.size() - n.parallel})
                   : 1;
     each_read(v, [&](const Read& r) {
-      if (level[r.source] == top) row_[v] = std::max(row_[v], row_[r.source]);
+      if (level_[r.source] == top) row_[v] = std::max(row_[v], row_[r.source]);
     });
   }
   Components single;
@@ -153,35 +157,37 @@ void Leaves::find_levels(const Region& region, std::vector<int>& level) {
   };
   const auto border = [&](int u) {
     bool crosses = false;
-    each_user(u, [&](int w, bool blocked) { crosses |= level[w] != level[u] || blocked; });
+    each_user(u, [&](int w, bool blocked) { crosses |= level_[w] != level_[u] || blocked; });
     return crosses ? static_cast<double>(st_.nodes[u].bytes()) : 0.0;
   };
   sink(
-      single, level, each_user,
+      single, level_, each_user,
       [&](int v, auto f) { each_read(v, [&](const Read& r) { f(r.source, blocks(v, r)); }); },
       border, [&](int v) { return st_.loop_of[v] >= 0; }, [](int) { return false; });
 }
 
 void Leaves::group(Region& region) {
-  std::vector<int> level(st_.nodes.size(), 0);
-  find_levels(region, level);
-  UnionFind joined(st_.nodes.size());
+  find_levels(region);
+  std::unordered_map<int, int> place;  // in the region
+  for (int v : region.nodes)
+    place.emplace(v, static_cast<int>(place.size()));
+  UnionFind joined(place.size());
   for (int v : region.nodes) {
     each_read(v, [&](const Read& r) {
-      if (level[r.source] == level[v]) joined.join(r.source, v);
+      if (level_[r.source] == level_[v]) joined.join(place[r.source], place[v]);
     });
   }
-  std::vector<int> leaf_of(st_.nodes.size(), -1);
+  std::vector<int> leaf_of(place.size(), -1);
   std::vector<std::vector<int>> leaves;
   for (int v : region.nodes) {
-    int& leaf = leaf_of[joined.find(v)];
+    int& leaf = leaf_of[joined.find(place[v])];
     if (leaf < 0) {
       leaf = static_cast<int>(leaves.size());
       leaves.emplace_back();
     }
     leaves[leaf].push_back(v);
   }
-  std::ranges::stable_sort(leaves, {}, [&](const auto& leaf) { return level[leaf[0]]; });
+  std::ranges::stable_sort(leaves, {}, [&](const auto& leaf) { return level_[leaf[0]]; });
   region.leaves.clear();
   for (auto& leaf : leaves) {
     if (st_.options.grouping == LeafGrouping::Tight) {
