@@ -25,6 +25,9 @@ if(GRADUS_LLD AND NOT GRADUS_SANITIZE)
   add_link_options(-fuse-ld=lld)
 endif()
 
+# Part of the keys of cached machine code.
+add_link_options(-Wl,--build-id=sha1)
+
 add_compile_options(-Wall -Wextra -Wno-missing-field-initializers)
 if(GRADUS_WERROR)
   add_compile_options(-Werror)

@@ -7,6 +7,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "runtime/build_id.h"
 #include "runtime/device.h"
 #include "runtime/hash.h"
 #include "runtime/kernel_cache.h"
@@ -29,7 +30,7 @@ Library& library() {
 
 std::string key_of(const loop::Kernel& kernel, const CpuTarget& target) {
   return to_string(kernel) + "\n" + target.triple + " " + target.cpu + " " + target.features +
-         " llvm " + llvm_version();
+         " llvm " + llvm_version() + " gradus " + build_id();
 }
 
 /// A kernel that is not in memory. Its name is a hash of its key: distinct in every object.
