@@ -255,10 +255,11 @@ class JitState {
     };
     for (size_t i = 0; i < std::max(before.size(), now.size()); ++i) {
       if (i >= before.size() || i >= now.size() || before[i].path != now[i].path) {
+        if (!changes.empty()) break;  // the reason has been said: from here on the trees differ
         note(i < now.size() ? now[i].path : before[i].path,
              i < before.size() ? before[i].text : "nothing",
              i < now.size() ? now[i].text : "nothing");
-        break;  // from here on the trees differ
+        break;
       }
       if (before[i].text == now[i].text) continue;
       note(now[i].path, before[i].text, now[i].text);

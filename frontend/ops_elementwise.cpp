@@ -281,8 +281,8 @@ Tensor operator^(Arg a, Arg b) {
 Tensor operator~(Arg x) {
   return detail::unary("not", "not", Domain::Bits, x);
 }
-Tensor operator!(Arg x) {
-  return logical_not(x);
+Tensor Tensor::operator!() const {
+  return logical_not(*this);
 }
 Tensor operator<<(Arg a, Arg b) {
   return binary("shift_left", "shl", Domain::Bits, a, b);

@@ -180,18 +180,15 @@ consteval std::string_view spelling() {
   return __PRETTY_FUNCTION__;
 }
 
-/// "… P = PointerConstant<…>{(& never_made<L>.NeverMade<L>::value.L::w)}; …" (g++),
-/// "… P = PointerConstant<…>{&never_made.value.w}]" (clang): the last name before the first '}'
-/// that follows the last "value.".
+/// "… {(& never_made<L>.NeverMade<L>::value.L::w)}; …" (g++), "… {&never_made.value.w}]" (clang):
+/// the last name before the last brace.
 consteval std::string_view last_name(std::string_view text) {
   const size_t start = text.rfind("value.");
   if (start == text.npos) return {};
-  size_t end = start;
   const auto is_name = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   };
-  while (end < text.size() && text[end] != '}')
-    ++end;
+  size_t end = text.rfind('}');
   while (end > start && !is_name(text[end - 1]))
     --end;
   size_t begin = end;

@@ -110,7 +110,8 @@ const BufferPtr& buffer_of(const char* op, const Tensor& x, SourcePos where) {
   if (impl.state == TensorImpl::State::Donated) {
     std::string donated = "a donated tensor was read; got " + to_string(*impl.type);
     if (impl.made)
-      donated += fmt::format(" moved into the call at {}:{}", impl.made.file, impl.made.line);
+      donated += fmt::format(" moved into a call of the function jitted at {}:{}", impl.made.file,
+                             impl.made.line);
     throw DonatedError(Message{op, std::move(donated), where,
                                "use the call's result, or pass a copy instead of std::move"});
   }

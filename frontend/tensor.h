@@ -162,6 +162,9 @@ class Tensor {
   /// use where(…), or x.item<bool>() on a concrete tensor.
   explicit operator bool() const = delete;
 
+  /// Logical; a member, because with an Arg it would compete with the deleted conversion.
+  Tensor operator!() const;
+
   friend Tensor operator+(Arg a, Arg b);
   friend Tensor operator-(Arg a, Arg b);
   friend Tensor operator*(Arg a, Arg b);
@@ -182,7 +185,6 @@ class Tensor {
   friend Tensor operator|(Arg a, Arg b);
   friend Tensor operator^(Arg a, Arg b);
   friend Tensor operator~(Arg x);
-  friend Tensor operator!(Arg x);
   friend Tensor operator<<(Arg a, Arg b);
   friend Tensor operator>>(Arg a, Arg b);
 

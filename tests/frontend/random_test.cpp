@@ -1,0 +1,117 @@
+// JAX's values, in both streams.
+#include <catch2/catch_test_macros.hpp>
+
+#include "tests/frontend/values.h"
+
+using namespace gradus;
+using random::Stream;
+
+namespace {
+
+struct Golden {
+  const char* kind;
+  Stream stream;
+  uint64_t seed;
+  std::vector<int64_t> shape;
+  DType dtype;
+  std::vector<uint64_t> words;
+  std::vector<double> numbers;
+};
+
+const std::vector<Golden> kGolden = {
+#include "random_golden.inc"
+};
+
+std::vector<uint64_t> words_of(const Tensor& x) {
+  std::vector<uint64_t> words;
+  if (x.dtype() == DType::Key) {
+    for (const KeyData& key : x.to_vector<KeyData>()) {
+      words.push_back(key.hi);
+      words.push_back(key.lo);
+    }
+  } else if (x.dtype() == DType::U32) {
+    for (uint32_t w : x.to_vector<uint32_t>())
+      words.push_back(w);
+  } else if (x.dtype() == DType::Bool) {
+    for (uint8_t w : x.to_vector<bool>())
+      words.push_back(w);
+  } else {
+    for (uint64_t w : x.to_vector<uint64_t>())
+      words.push_back(w);
+  }
+  return words;
+}
+
+Tensor draw(const Golden& g) {
+  const Tensor key = random::key(g.seed);
+  const std::string kind = g.kind;
+  const Shape shape{std::span<const int64_t>(g.shape)};
+  if (kind == "key") return key;
+  if (kind == "split") return random::split(key, g.shape[0], g.stream);
+  if (kind == "fold_in") return random::fold_in(key, 123);
+  if (kind == "bits") return random::bits(key, shape, g.dtype, g.stream);
+  if (kind == "uniform") return random::uniform(key, shape, 0.0, 1.0, g.dtype, g.stream);
+  if (kind == "normal") return random::normal(key, shape, g.dtype, g.stream);
+  if (kind == "bernoulli") return random::bernoulli(key, 0.3f, shape, g.stream);
+  if (kind == "truncated_normal") {
+    return random::truncated_normal(key, -2, 2, shape, g.dtype, g.stream);
+  }
+  FAIL(kind);
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("draws are JAX's") {
+  for (const Golden& g : kGolden) {
+    CAPTURE(g.kind, g.stream == Stream::Original, g.seed, g.shape);
+    const Tensor x = draw(g);
+    if (g.numbers.empty()) {
+      CHECK(words_of(x) == g.words);
+      continue;
+    }
+    std::vector<double> got;
+    if (g.dtype == DType::F64) {
+      got = x.to_vector<double>();
+    } else {
+      for (float v : x.to_vector<float>())
+        got.push_back(v);
+    }
+    REQUIRE(got.size() == g.numbers.size());
+    const bool exact = std::string(g.kind) == "uniform";
+    for (size_t i = 0; i < got.size(); ++i) {
+      if (exact) CHECK(got[i] == g.numbers[i]);
+      // JAX's erf_inv is off by some units in the last place.
+      CHECK(std::abs(got[i] - g.numbers[i]) <= 2e-6 * (1e-2 + std::abs(g.numbers[i])));
+    }
+  }
+}
+
+TEST_CASE("the stream is chosen by an argument or for a scope") {
+  const Tensor key = random::key(1);
+  const auto newer = random::bits(key, {4}).to_vector<uint32_t>();
+  const auto older = random::bits(key, {4}, DType::U32, Stream::Original).to_vector<uint32_t>();
+  CHECK(newer != older);
+  const random::ScopedStream scope(Stream::Original);
+  CHECK(random::bits(key, {4}).to_vector<uint32_t>() == older);
+}
+
+TEST_CASE("draws inside jit are the draws outside") {
+  const auto f = jit([](const Tensor& seed) {
+    const auto [a, b] = random::split(random::key(seed));
+    return std::pair{random::uniform(a, {5}), random::bits(b, {3})};
+  });
+  const auto [x, y] = f(Tensor(17));
+  const auto [a, b] = random::split(random::key(17));
+  CHECK(close(x, random::uniform(a, {5}), 0));
+  CHECK(y.to_vector<uint32_t>() == random::bits(b, {3}).to_vector<uint32_t>());
+  const auto keys = random::split(random::key(17), 2);
+  CHECK(words_of(keys[0]) == words_of(a));
+}
+
+TEST_CASE("bounds of uniform numbers") {
+  const Tensor x = random::uniform(random::key(5), {1000}, -3.0, 2.0);
+  CHECK(gradus::min(x).item<float>() >= -3);
+  CHECK(gradus::max(x).item<float>() < 2);
+  CHECK(gradus::max(x).item<float>() > 1.9f);
+}
