@@ -269,7 +269,7 @@ class AxisVisitor final : public TreeVisitor {
 
   void leaf(Tensor&) override {
     if (!stack_.back().axes->is_leaf()) mismatch(0);
-    axes.push_back(stack_.back().axes->axis());
+    axes_.push_back(stack_.back().axes->axis());
   }
   void enter(PathStep step) override {
     Level& level = stack_.back();
@@ -282,20 +282,27 @@ class AxisVisitor final : public TreeVisitor {
     stack_.push_back({inner, 0});
   }
   void leave() override {
-    const Level level = stack_.back();
+    check_members();
     stack_.pop_back();
-    if (!level.axes->is_leaf() && level.members != level.axes->members().size()) {
-      mismatch(level.members);
-    }
   }
-
-  std::vector<int> axes;
+  /// After the walk.
+  std::vector<int> take() {
+    check_members();
+    return std::move(axes_);
+  }
 
  private:
   struct Level {
     const AxisTree* axes;
     size_t members;
   };
+
+  void check_members() {
+    const Level& level = stack_.back();
+    if (!level.axes->is_leaf() && level.members != level.axes->members().size()) {
+      mismatch(level.members);
+    }
+  }
 
   [[noreturn]] void mismatch(size_t members) {
     fail<ValueError>(fmt::format("{} does not fit the tree; got {} entries for {} members", what_,
@@ -305,6 +312,7 @@ class AxisVisitor final : public TreeVisitor {
 
   const char* what_;
   std::vector<Level> stack_;
+  std::vector<int> axes_;
 };
 
 int normal_batch_axis(int axis, int rank, const std::string& path, const Type& type) {
@@ -337,7 +345,8 @@ TracedResult run_vmap(SourcePos where, const Traceable& call, const AxisTree& in
   for (size_t i = 0; i < call.arguments.size(); ++i) {
     AxisVisitor visitor(in.is_leaf() ? in : in.members()[i], "in_axes");
     call.arguments[i].visit(visitor);
-    in_axes.insert(in_axes.end(), visitor.axes.begin(), visitor.axes.end());
+    const std::vector<int> axes = visitor.take();
+    in_axes.insert(in_axes.end(), axes.begin(), axes.end());
   }
   std::vector<Type> types = leaves.types();
   for (size_t i = 0; i < types.size(); ++i) {
@@ -350,7 +359,7 @@ TracedResult run_vmap(SourcePos where, const Traceable& call, const AxisTree& in
   ClosedGraph closed = close_over("vmap", types, leaves.paths, call);
   AxisVisitor visitor(out, "out_axes");
   closed.result.tree.visit(visitor);
-  std::vector<int> out_axes = std::move(visitor.axes);
+  std::vector<int> out_axes = visitor.take();
   const std::vector<Type> output_types = closed.graph.output_types();
   for (size_t i = 0; i < out_axes.size(); ++i) {
     out_axes[i] = normal_batch_axis(out_axes[i], output_types[i].rank() + 1,
