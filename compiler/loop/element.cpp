@@ -1,6 +1,7 @@
 #include "compiler/loop/element.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/error.h"
 
@@ -76,6 +77,16 @@ int64_t coefficient(const Affine& a, int axis) {
   }
   return 0;
 }
+
+namespace {
+
+/// Numbers that scalar programs simplify with.
+bool shapes_code(DType dtype, Bits bits) {
+  const double x = dtype == DType::F32 ? from_bits<float>(bits) : from_bits<double>(bits);
+  return x == 0 || std::fabs(x) == 1 || std::fabs(x) == 2 || std::fabs(x) == 0.5 || !std::isfinite(x);
+}
+
+}  // namespace
 
 void ElementBuilder::bind(int node) {
   bound_[node] = input({.kind = ElementInput::Kind::Register,
@@ -177,8 +188,13 @@ V ElementBuilder::apply(int node, const Point& at) {
 V ElementBuilder::operand(int node, size_t i, const Point& at) {
   const Operand& o = schedule_.nodes[node].operands[i];
   switch (o.kind) {
-    case Operand::Kind::Constant:
-      return program_.constant_bits(o.dtype, o.constant);
+    case Operand::Kind::Constant: {
+      const bool is_real = o.dtype == DType::F32 || o.dtype == DType::F64;
+      if (!constants_as_arguments_ || !is_real || shapes_code(o.dtype, o.constant)) {
+        return program_.constant_bits(o.dtype, o.constant);
+      }
+      return input({.kind = ElementInput::Kind::Argument, .dtype = o.dtype, .fill = o.constant});
+    }
     case Operand::Kind::Iota:
       return index(substitute(o.iota, at), o.dtype);
     case Operand::Kind::Read:

@@ -30,11 +30,12 @@ struct Position {
 };
 
 struct ElementInput {
-  enum class Kind : uint8_t { Load, Index, Register } kind = Kind::Load;
+  enum class Kind : uint8_t { Load, Index, Register, Argument } kind = Kind::Load;
   DType dtype{};
   Position position;                      // Load
   std::vector<schedule::Guard> guards;    // Load: over the axes of the leaf
-  Bits fill = 0;                          // Load: value where a guard fails, unless `otherwise`
+  Bits fill = 0;                          // Load: value where a guard fails, unless `otherwise`;
+                                          // Argument: its bits
   V otherwise;
   V offset;                               // Load: data-dependent index, times `offset_stride`
   int64_t offset_stride = 0;
@@ -53,6 +54,8 @@ class ElementBuilder {
                  const std::map<int, Storage>& storage)
       : schedule_(schedule), inlined_(inlined), storage_(storage) {}
 
+  /// Constants that are no small numbers become arguments of the kernel.
+  void set_constants_as_arguments() { constants_as_arguments_ = true; }
   /// From here on the node's value is in a register of the kernel, whatever the point.
   void bind(int node);
   /// The value of a node at a point; only the parallel axes matter.
@@ -82,6 +85,7 @@ class ElementBuilder {
   const std::map<int, Storage>& storage_;
   ScalarBuilder program_;
   std::vector<ElementInput> inputs_;
+  bool constants_as_arguments_ = false;
   std::map<int, V> bound_;
   std::map<int, std::vector<std::pair<Point, V>>> known_;
 };

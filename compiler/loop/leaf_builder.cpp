@@ -138,6 +138,14 @@ int LeafBuilder::expression(const ElementInput& in, std::span<const int> number)
       return k.local_value(registers_.at(in.node));
     case ElementInput::Kind::Index:
       return index_expr(in.index, in.dtype);
+    case ElementInput::Kind::Argument: {
+      const ArgRule rule{ArgRule::Kind::Constant, static_cast<int64_t>(in.fill)};
+      const DType word = in.dtype == DType::F32 ? DType::U32 : DType::U64;
+      const int bits = k.add_expr({.kind = Expr::Kind::Index,
+                                   .dtype = word,
+                                   .index = constant_index({1, arg(rule, "constant")})});
+      return k.op(ScalarOp::Bitcast, {bits}, in.dtype);
+    }
     case ElementInput::Kind::Load: {
       auto [b, index] = access(in.position, false);
       Expr e{.kind = Expr::Kind::Load, .dtype = k.buffers[b].dtype, .buffer = b};

@@ -190,6 +190,7 @@ NestLowering::Reduction NestLowering::scatter(int v, const Point& p) {
 
 void NestLowering::find_values() {
   element_ = std::make_unique<ElementBuilder>(context_.schedule, inlined_, context_.storage);
+  if (piece_.constants_as_arguments) element_->set_constants_as_arguments();
   for (int v : roots_) {
     const Node& n = node(v);
     const Point p = point_of(v);

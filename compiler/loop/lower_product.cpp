@@ -66,6 +66,7 @@ std::optional<Leaf> ProductLowering::run() {
     if (v != product_) inlined_.insert(v);
   }
   element_ = std::make_unique<ElementBuilder>(context_.schedule, inlined_, context_.storage);
+  if (piece_.constants_as_arguments) element_->set_constants_as_arguments();
   for (int a = 0; a < static_cast<int>(node_.extents.size()); ++a) point_.push_back(axis(a));
   if (!choose_axes()) return std::nullopt;
   auto cut = context_.cut.find(product_);

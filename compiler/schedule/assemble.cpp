@@ -216,12 +216,8 @@ bool Assembler::can_pack(int node, int phase) const {
 
 loop::Leaf Assembler::lower_piece(const RegionPiece& p) {
   const int phase = s_.regions[p.region].phase;
-  std::set<int> local;
-  for (int v : s_.regions[p.region].nodes) {
-    if (memory_.is_local(v)) local.insert(v);
-  }
-  const loop::LowerContext context{s_,     memory_.storage(), unit_, cut_,
-                                   local, [&](int v) { return can_pack(v, phase); }};
+  const loop::LowerContext context{s_,   memory_.storage(), unit_, cut_,
+                                   memory_.locals(), [&](int v) { return can_pack(v, phase); }};
   return loop::lower(context, p.piece);
 }
 

@@ -70,6 +70,7 @@ void Memory::add_replicated(int node) {
 }
 
 void Memory::add_local(int node, int cut) {
+  locals_.insert(node);
   cut_[node] = cut;
   block_[node] = add_block({.kind = Kind::Thread, .node = node});
   set_capacity(node, s_.nodes[node].extents[cut]);

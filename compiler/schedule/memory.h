@@ -30,7 +30,8 @@ class Memory {
   /// Memory of its own kind: a packed copy.
   int add_copy(size_t bytes, int first_phase, int last_phase);
 
-  bool is_local(int node) const { return cut_.contains(node); }
+  bool is_local(int node) const { return locals_.contains(node); }
+  const std::set<int>& locals() const { return locals_; }
   bool has_replica(int node) const { return replica_.contains(node); }
   const std::map<int, loop::Storage>& storage() const { return storage_; }
 
@@ -60,6 +61,7 @@ class Memory {
   const int caller_bases_;
   std::vector<Block> blocks_;
   std::map<int, int> block_, replica_, cut_;
+  std::set<int> locals_;
   std::map<int, loop::Storage> storage_;
   std::vector<ir::NodeId> constants_;
   size_t arena_bytes_ = 0, thread_arena_bytes_ = 0;

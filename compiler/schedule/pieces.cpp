@@ -4,6 +4,7 @@
 #include <map>
 
 #include "compiler/loop/lower_nest.h"
+#include "compiler/schedule/union_find.h"
 #include "runtime/error.h"
 
 namespace gradus::schedule {
@@ -13,9 +14,10 @@ using loop::Piece;
 
 /// Elementwise work (flop per element) from which it is not repeated in several kernels.
 constexpr double kExpensive = 8;
-/// Elementwise nodes in one kernel: longer chains are split (code generation costs ~20 us an
-/// instruction).
-constexpr size_t kMostInlined = 48;
+/// Work (flop per element) in one kernel: longer leaves are cut into runs of so much (code generation
+/// costs ~20 us an instruction), whose constants become arguments: equal runs share one kernel.
+constexpr double kRun = 200;
+constexpr size_t kMostRoots = 32;
 
 /// Every atom by itself, unguarded, at an index that is not data: can be evaluated in place.
 bool is_pointwise(const Read& r) {
@@ -46,8 +48,10 @@ class LeafCutter {
   const std::vector<std::vector<int>>& users_;
   const std::vector<int>& leaf_;
   const std::set<int> own_;
-  std::map<std::pair<int, int>, int> class_of_;
+  std::map<int, std::vector<int>> classes_;  // per node and axis
   std::set<int> materialised_;
+  bool in_runs_ = false;
+  std::map<int, int> run_;
 };
 
 std::vector<Piece> LeafCutter::run() {
@@ -55,11 +59,8 @@ std::vector<Piece> LeafCutter::run() {
   find_materialised();
   auto pieces = cut();
   for (Piece& p : pieces) {
-    for (int v : p.nodes) {
-      auto& classes = p.classes[v];
-      const auto axes = static_cast<int>(s_.nodes[v].extents.size());
-      for (int a = 0; a < axes; ++a) classes.push_back(class_of_.at({v, a}));
-    }
+    p.constants_as_arguments = in_runs_;
+    for (int v : p.nodes) p.classes[v] = classes_.at(v);
   }
   return pieces;
 }
@@ -83,65 +84,72 @@ Piece LeafCutter::whole() {
 }
 
 void LeafCutter::find_classes() {
-  std::map<std::pair<int, int>, std::pair<int, int>> parent;
-  const auto find = [&](std::pair<int, int> x) {
-    for (auto it = parent.find(x); it != parent.end(); it = parent.find(x)) x = it->second;
-    return x;
-  };
+  std::map<int, int> first;  // node -> number of its first axis
+  int axes = 0;
+  for (int v : leaf_) {
+    first[v] = axes;
+    axes += static_cast<int>(s_.nodes[v].extents.size());
+  }
+  UnionFind joined(static_cast<size_t>(axes));
   for (int v : leaf_) {
     for (const Read& r : s_.nodes[v].reads) {
       if (!own_.contains(r.source)) continue;
-      for (auto [from, to] : r.same) {
-        const auto a = find({r.source, from}), b = find({v, to});
-        if (a != b) parent[a] = b;
-      }
+      for (auto [from, to] : r.same) joined.join(first[r.source] + from, first[v] + to);
     }
   }
-  std::map<std::pair<int, int>, int> number;
   for (int v : leaf_) {
-    for (int a = 0; a < static_cast<int>(s_.nodes[v].extents.size()); ++a) {
-      const auto root = find({v, a});
-      class_of_[{v, a}] = number.try_emplace(root, static_cast<int>(number.size())).first->second;
-    }
+    auto& classes = classes_[v];
+    const auto count = static_cast<int>(s_.nodes[v].extents.size());
+    for (int a = 0; a < count; ++a) classes.push_back(joined.find(first[v] + a));
   }
 }
 
 std::set<int> LeafCutter::parallel_classes(int v) const {
   std::set<int> c;
-  for (int a = 0; a < s_.nodes[v].parallel; ++a) c.insert(class_of_.at({v, a}));
+  for (int a = 0; a < s_.nodes[v].parallel; ++a) c.insert(classes_.at(v)[a]);
   return c;
 }
 
 std::vector<int> LeafCutter::reduced_classes(int v) const {
-  std::vector<int> c;
-  const auto axes = static_cast<int>(s_.nodes[v].extents.size());
-  for (int a = s_.nodes[v].parallel; a < axes; ++a) c.push_back(class_of_.at({v, a}));
-  return c;
+  const auto& c = classes_.at(v);
+  return {c.begin() + s_.nodes[v].parallel, c.end()};
 }
 
 void LeafCutter::find_materialised() {
-  std::map<int, size_t> size;  // elementwise nodes evaluated in place above and including
+  const auto work = [&](int v) {
+    const Node& n = s_.nodes[v];
+    return n.kind == NodeKind::Elementwise
+               ? 1 + n.work / static_cast<double>(std::max<int64_t>(1, n.points()))
+               : 0;
+  };
+  double total = 0, sum = 0;
+  for (int v : leaf_) total += work(v);
+  in_runs_ = total > 2 * kRun;
+  int run = 0;
+  for (int v : leaf_) {
+    if (in_runs_ && sum + work(v) > kRun) {
+      ++run;
+      sum = 0;
+    }
+    sum += work(v);
+    run_[v] = run;
+  }
   for (int v : leaf_) {
     const Node& n = s_.nodes[v];
     bool memory = s_.stored[v] || users_[v].empty();
     int readers = 0;
     for (int w : users_[v]) {
-      memory |= !own_.contains(w);
+      memory |= !own_.contains(w) || run_.at(w) != run_.at(v);
       for (const Read& r : s_.nodes[w].reads) {
         if (r.source != v) continue;
         ++readers;
         memory |= !is_pointwise(r);
       }
     }
-    if (n.kind == NodeKind::Elementwise && readers > 1) {
+    if (n.kind == NodeKind::Elementwise && readers > 1 && !in_runs_) {
       const int64_t points = std::max<int64_t>(1, n.points());
       memory |= n.work / static_cast<double>(points) >= kExpensive;
     }
-    size[v] = 1;
-    for (const Read& r : n.reads) {
-      if (own_.contains(r.source) && !materialised_.contains(r.source)) size[v] += size[r.source];
-    }
-    memory |= size[v] > kMostInlined;
     if (memory) materialised_.insert(v);
   }
 }
@@ -153,6 +161,7 @@ std::vector<Piece> LeafCutter::by_roots() {
     std::vector<int> reduced;
     bool labelled = false;
     int64_t parts = 1;
+    int run = 0;
     bool lanes = false;
   };
   std::vector<Group> groups;
@@ -191,11 +200,11 @@ std::vector<Piece> LeafCutter::by_roots() {
                         (reduced.empty() || have.reduced.empty() || have.reduced == reduced);
       // A reduction may not join a group whose values it comes after.
       const bool order = reduced.empty() || have.reduced == reduced;
-      const bool small = have.roots.size() < 8;
-      if (same && order && small) break;
+      const bool small = have.roots.size() < kMostRoots;
+      if (same && order && small && have.run == run_.at(v)) break;
     }
     if (g == groups.size()) {
-      groups.push_back({{}, parallel, reduced, labelled, n.parts, lanes});
+      groups.push_back({{}, parallel, reduced, labelled, n.parts, run_.at(v), lanes});
     }
     groups[g].roots.push_back(v);
     if (!reduced.empty()) {
@@ -204,15 +213,16 @@ std::vector<Piece> LeafCutter::by_roots() {
     }
     group_of[v] = g;
   }
+  std::map<int, size_t> place;
+  for (size_t i = 0; i < leaf_.size(); ++i) place[leaf_[i]] = i;
   std::vector<Piece> pieces;
   for (const Group& g : groups) {
     Piece p;
     std::set<int> nodes;
     for (int r : g.roots) nodes.insert(cone[r].begin(), cone[r].end());
     const std::set<int> roots(g.roots.begin(), g.roots.end());
-    for (int v : leaf_) {
-      if (nodes.contains(v)) p.nodes.push_back(v);
-    }
+    p.nodes.assign(nodes.begin(), nodes.end());
+    std::ranges::sort(p.nodes, {}, [&](int v) { return place.at(v); });
     for (int r : g.roots) {
       bool memory = materialised_.contains(r);
       for (int w : users_[r]) memory |= !nodes.contains(w);
