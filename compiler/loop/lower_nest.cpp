@@ -201,8 +201,9 @@ void NestLowering::find_values() {
     } else if (n.kind == NodeKind::Scatter) {
       reductions_.push_back(scatter(v, p));
     } else if (n.kind == NodeKind::Reduce) {
-      GRADUS_CHECK(n.op && n.op->reduction, "a reduction without a rule");
-      Reduction r{v, *n.op->reduction, {element_->operand(v, 0, p)}, {}, {}};
+      // Partial products and scatters are added up.
+      GRADUS_CHECK(n.op && (n.op->reduction || n.combine), "a reduction without a rule");
+      Reduction r{v, n.op->reduction.value_or(ReduceOp::Add), {element_->operand(v, 0, p)}, {}, {}};
       reductions_.push_back(std::move(r));
     }
     if (accumulates(n)) element_->bind(v);

@@ -38,7 +38,7 @@ class LeafCutter {
   std::vector<Piece> cut();
   void find_classes();
   void find_materialised();
-  Piece whole();
+  std::vector<Piece> around_product(int product);
   std::vector<Piece> by_roots();
   std::set<int> parallel_classes(int v) const;
   /// In loop order, which the bracketing depends on.
@@ -59,28 +59,58 @@ std::vector<Piece> LeafCutter::run() {
   find_materialised();
   auto pieces = cut();
   for (Piece& p : pieces) {
-    p.constants_as_arguments = in_runs_;
+    p.constants_as_arguments |= in_runs_;
     for (int v : p.nodes) p.classes[v] = classes_.at(v);
   }
   return pieces;
 }
 
 std::vector<Piece> LeafCutter::cut() {
-  const bool product = std::ranges::any_of(
-      leaf_, [&](int v) { return s_.nodes[v].kind == NodeKind::Product && s_.nodes[v].parts == 1; });
-  if (product) return {whole()};
+  for (int v : leaf_) {
+    if (s_.nodes[v].kind == NodeKind::Product && s_.nodes[v].parts == 1) return around_product(v);
+  }
   return by_roots();
 }
 
-/// A product with what is folded into its operands and what follows at its own points.
-Piece LeafCutter::whole() {
-  Piece p;
-  p.nodes = leaf_;
+/// A product with what is folded into its operands and what follows at its own points. Operands that
+/// others read too are kernels of their own.
+std::vector<Piece> LeafCutter::around_product(int product) {
+  const auto outside = [&](int v) {
+    return s_.stored[v] ||
+           std::ranges::any_of(users_[v], [&](int w) { return !own_.contains(w); });
+  };
+  std::set<int> below{product}, above;
   for (int v : leaf_) {
-    const bool outside = std::ranges::any_of(users_[v], [&](int w) { return !own_.contains(w); });
-    if (outside || s_.stored[v]) p.materialised.insert(v);
+    for (const Read& r : s_.nodes[v].reads) {
+      if (below.contains(r.source)) below.insert(v);
+    }
   }
-  return p;
+  for (size_t i = leaf_.size(); i-- > 0;) {
+    const int v = leaf_[i];
+    if (below.contains(v) || !(above.contains(v) || outside(v))) continue;
+    above.insert(v);
+    for (const Read& r : s_.nodes[v].reads) {
+      if (own_.contains(r.source)) above.insert(r.source);
+    }
+  }
+  std::vector<Piece> pieces;
+  Piece p;
+  if (!above.empty()) {
+    std::vector<int> before;
+    for (int v : leaf_) {
+      if (above.contains(v)) before.push_back(v);
+    }
+    pieces = LeafCutter(s_, users_, before).run();
+  }
+  std::set<int> done;
+  for (const Piece& q : pieces) done.insert(q.materialised.begin(), q.materialised.end());
+  for (int v : leaf_) {
+    if (done.contains(v)) continue;
+    p.nodes.push_back(v);
+    if (below.contains(v) && outside(v)) p.materialised.insert(v);
+  }
+  pieces.push_back(std::move(p));
+  return pieces;
 }
 
 void LeafCutter::find_classes() {

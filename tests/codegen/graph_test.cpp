@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "compiler/codegen/kernel_library.h"
+#include "compiler/ir/parse.h"
 #include "compiler/ops/reference_values.h"
 #include "compiler/pipeline.h"
 #include "compiler/reference.h"
@@ -121,6 +122,34 @@ TEST_CASE("a training step has the same bits with any lanes, threads and caches"
   }
   codegen::forget_kernels();  // from disk, or made again
   CHECK(same_bits(run_with(step, inputs, 16, 2), got));
+}
+
+namespace {
+
+void check_step(const char* name) {
+  const ir::Graph step =
+      ir::parse_file(std::string(GRADUS_SOURCE_DIR "/tests/golden/graphs/") + name + ".gr");
+  testing::Random random(5);
+  Arrays inputs;
+  for (const Type& t : step.input_types()) {
+    // Positive: second moments of an optimiser have a root.
+    inputs.push_back(testing::random_array(t, {0.01, 0.1}, random));
+    for (auto& x : inputs.back().integer) x = std::abs(x) % 5;
+  }
+  INFO(name);
+  const Arrays got = run_with(step, inputs, 16, 2);
+  CHECK(testing::difference(got, run(*make_reference_executable(step), inputs), 1e-3) == "");
+  CHECK(same_bits(run_with(step, inputs, 8, 1), got));
+}
+
+}  // namespace
+
+TEST_CASE("published steps are what the reference says") {
+  for (const char* name : {"s3_batch1", "s4", "embedding", "hessian_vector"}) check_step(name);
+}
+
+TEST_CASE("large published steps are what the reference says", "[slow]") {
+  for (const char* name : {"s1", "s3", "clip_adamw", "transformer"}) check_step(name);
 }
 
 }  // namespace gradus
