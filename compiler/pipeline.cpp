@@ -7,6 +7,7 @@
 #include <map>
 
 #include "compiler/codegen/kernel_library.h"
+#include "compiler/dump.h"
 #include "compiler/ir/print.h"
 #include "compiler/reference.h"
 #include "compiler/schedule/assemble.h"
@@ -141,6 +142,7 @@ Table link(const Lowered& l) {
 }  // namespace
 
 std::shared_ptr<const Executable> compile(const ir::Graph& graph, const CompileOptions& opts) {
+  dump_requested(graph, opts.name);
   const auto begin = std::chrono::steady_clock::now();
   std::shared_ptr<const Executable> made;
   if (opts.reference) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "compiler/ir/graph.h"
 
@@ -14,5 +15,8 @@ std::string to_dot(const Graph& graph);
 /// ["%0"], "results": [{"value", "type"}], "attributes": {name: text or sub-graph}, "source"}],
 /// "edges": [{"from", "to", "value", "operand"}]}.
 std::string to_json(const Graph& graph);
+
+/// The text as a JSON string, in quotes.
+std::string json_string(std::string_view text);
 
 }  // namespace gradus::ir

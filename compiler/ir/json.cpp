@@ -7,20 +7,6 @@
 namespace gradus::ir {
 namespace {
 
-std::string json_string(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += {'\\', c};
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", c);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 /// Appends `parts` between brackets, separated by commas.
 template <class Count, class Part>
 void list(std::string& out, Count count, const char* separator, Part part) {
@@ -90,6 +76,20 @@ void append(std::string& out, const Graph& g) {
 }
 
 }  // namespace
+
+std::string json_string(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", c);
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
 
 std::string to_json(const Graph& graph) {
   std::string out;

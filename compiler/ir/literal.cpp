@@ -1,7 +1,9 @@
 #include "compiler/ir/literal.h"
 
+#include <array>
 #include <string_view>
 
+#include "compiler/loop/scalar.h"
 #include "runtime/error.h"
 
 namespace gradus::ir {
@@ -35,15 +37,11 @@ Literal Literal::dense(Type type, const void* data) {
 }
 
 Literal Literal::splat_of(Type type, double x) {
-  return visit_dtype(type.dtype, [&]<class T>() -> Literal {
-    if constexpr (std::is_same_v<T, KeyData>) {
-      GRADUS_CHECK(false, "a key has no numeric value");
-      return {};
-    } else {
-      const T element = static_cast<T>(x);
-      return splat(type, &element);
-    }
-  });
+  GRADUS_CHECK(type.dtype != DType::Key, "a key has no numeric value");
+  // As the op convert: out of range saturates, which a cast in C++ would leave undefined.
+  const std::array in{loop::bits_of(x)};
+  const auto bits = loop::evaluate(loop::ScalarOp::Convert, DType::F64, type.dtype, in);
+  return splat(std::move(type), &bits);
 }
 
 size_t Literal::stored_bytes() const {

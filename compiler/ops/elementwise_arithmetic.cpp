@@ -62,7 +62,7 @@ Expr share(Expr mine, Expr other, Expr wins) {
 void register_basic(Registry& r) {
   elementwise(r, "add", kNumber, 2)
       .scalar([](S& s, V x, V y) { return s.add(x, y); })
-      .ref([](auto x, auto y) { return x + y; })
+      .ref([](auto x, auto y) { return modular(x) + modular(y); })
       .jvp([](const D& d) { return d.t; }, [](const D& d) { return d.t; })
       .linear(
           {0, 1}, [](const C& d) { return d.ct; }, [](const C& d) { return d.ct; })
@@ -70,7 +70,7 @@ void register_basic(Registry& r) {
       .simplify(neutral(-0.0, 0));
   elementwise(r, "sub", kNumber, 2)
       .scalar([](S& s, V x, V y) { return s.sub(x, y); })
-      .ref([](auto x, auto y) { return x - y; })
+      .ref([](auto x, auto y) { return modular(x) - modular(y); })
       .jvp([](const D& d) { return d.t; }, [](const D& d) { return -d.t; })
       .linear(
           {0, 1}, [](const C& d) { return d.ct; }, [](const C& d) { return -d.ct; })
@@ -81,7 +81,7 @@ void register_basic(Registry& r) {
       });
   elementwise(r, "mul", kNumber, 2)
       .scalar([](S& s, V x, V y) { return s.mul(x, y); })
-      .ref([](auto x, auto y) { return x * y; })
+      .ref([](auto x, auto y) { return modular(x) * modular(y); })
       .jvp([](const D& d) { return d.t * d.y; }, [](const D& d) { return d.x * d.t; })
       .linear(
           {0, 1}, [](const C& d) { return d.ct * d.y; }, [](const C& d) { return d.x * d.ct; })
@@ -118,15 +118,18 @@ void register_basic(Registry& r) {
       .flops(12);
   elementwise(r, "neg", kNumber)
       .scalar([](S& s, V x) { return s.neg(x); })
-      .ref([](auto x) { return -x; })
+      .ref([](auto x) { return -modular(x); })
       .jvp([](const D& d) { return -d.t; })
       .linear({0}, [](const C& d) { return -d.ct; })
       .simplify([](Builder& b, In in) { return operand_of(b, in[0], "neg"); });
   elementwise(r, "fma", kNumber, 3)
       .scalar([](S& s, V x, V y, V z) { return s.fma(x, y, z); })
-      .ref([]<class T>(T x, T y, T z) -> T {
-        if constexpr (std::is_floating_point_v<T>) return std::fma(x, y, z);
-        return x * y + z;
+      .ref([]<class T>(T x, T y, T z) {
+        if constexpr (std::is_floating_point_v<T>) {
+          return std::fma(x, y, z);
+        } else {
+          return modular(x) * modular(y) + modular(z);
+        }
       })
       .jvp([](const D& d) { return d.t * d.y; }, [](const D& d) { return d.x * d.t; },
            [](const D& d) { return d.t; })

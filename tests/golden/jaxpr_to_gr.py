@@ -5,7 +5,7 @@
 
 The texts in tests/golden/graphs come from here: an independent tracer and autodiff give the golden tests of the schedule
 graphs that were not shaped by ours. Needs JAX; the tests read the texts only. With --check each graph is also run on random
-arrays by `gradus-run --device reference` and compared with what JAX computes.
+arrays by gradus-run (on --device, else by the reference evaluator) and compared with what JAX computes.
 
 A jaxpr becomes text op by op: calls are inlined, operands of elementwise ops broadcast where JAX lets extents of 1 stand for
 any, literals become splats of the full shape, equal statements are written once, unused ones not at all. Gather and
@@ -533,12 +533,12 @@ def random_array(rng, leaf):
     return rng.integers(0, 256 if dtype == np.uint8 else 5, leaf.shape).astype(dtype)
 
 
-def check(program, name, step, args, path):
+def check(program, device, name, step, args, path):
     rng = np.random.default_rng(0)
     inputs = [tree_map(lambda leaf: random_array(rng, leaf), a) for a in args]
     expected = jax.tree_util.tree_leaves(jax.jit(step)(*inputs))
     with tempfile.TemporaryDirectory() as folder:
-        command = [program, str(path), "--device", "reference", "--out", folder]
+        command = [program, str(path), "--device", device, "--out", folder]
         for i, x in enumerate(jax.tree_util.tree_leaves(inputs)):
             np.save(f"{folder}/in{i}.npy", x)
             command += ["--in", f"{folder}/in{i}.npy"]
@@ -558,6 +558,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME", help=" ".join(GRAPHS))
     parser.add_argument("--out", default=pathlib.Path(__file__).parent / "graphs", type=pathlib.Path)
     parser.add_argument("--check", metavar="GRADUS_RUN")
+    parser.add_argument("--device", default="reference")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     skipped = {}
@@ -572,7 +573,7 @@ def main():
         path.write_text(text)
         line = f"{name}: {text.count(chr(10)) - 2} nodes"
         if options.check:
-            line += f", differs from JAX by {check(options.check, name, step, args, path):.1g} of the largest element"
+            line += f", differs from JAX by {check(options.check, options.device, name, step, args, path):.1g} of the largest element"
         print(line)
     for name, why in skipped.items():
         print(f"skipped {name}: graph texts have no {why}", file=sys.stderr)
