@@ -151,6 +151,13 @@ Value dot(Builder& b, Value lhs, Value rhs, DotDims dims) {
                 std::move(dims.lhs_batch), std::move(dims.rhs_batch)});
 }
 
+Value conv(Builder& b, Value lhs, Value rhs, ConvDims dims) {
+  GRADUS_OP("conv");
+  return b.add(op, {lhs, rhs},
+               {int64_t{dims.batch}, std::move(dims.stride), std::move(dims.low),
+                std::move(dims.high), std::move(dims.dilation)});
+}
+
 Value reshape(Builder& b, Value x, const Shape& shape) {
   GRADUS_OP("reshape");
   return b.add(op, {x}, {ints(shape)});

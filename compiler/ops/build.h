@@ -89,6 +89,13 @@ struct DotDims {
 };
 Value dot(Builder& b, Value lhs, Value rhs, DotDims dims);
 
+struct ConvDims {
+  int batch = 0;
+  Ints stride, low, high, dilation;  // one number for each spatial dimension
+};
+/// lhs [batch…, n, spatial…, in], rhs [batch…, taps…, in, out]; see window.cpp.
+Value conv(Builder& b, Value lhs, Value rhs, ConvDims dims);
+
 Value reshape(Builder& b, Value x, const Shape& shape);
 /// Result dimension d is operand dimension perm[d].
 Value transpose(Builder& b, Value x, Ints perm);

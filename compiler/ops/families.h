@@ -14,6 +14,7 @@ void register_elementwise(Registry& registry);
 void register_reduce(Registry& registry);
 void register_layout(Registry& registry);
 void register_contract(Registry& registry);
+void register_window(Registry& registry);
 void register_index(Registry& registry);
 void register_control(Registry& registry);
 

@@ -19,6 +19,7 @@ Table make_table() {
   register_elementwise(table.registry);
   register_reduce(table.registry);
   register_contract(table.registry);
+  register_window(table.registry);
   register_layout(table.registry);
   register_index(table.registry);
   register_control(table.registry);

@@ -146,6 +146,7 @@ class Samples {
         {"pad", [&] { pad(); }},
         {"concatenate", [&] { concatenate(); }},
         {"dot", [&] { dot(); }},
+        {"conv", [&] { conv(); }},
         {"gather", [&] { gather(); }},
         {"scatter_add", [&] { scatter_add(); }},
         {"call", [&] { call(); }},
@@ -153,6 +154,19 @@ class Samples {
     const auto it = makers.find(op_.name);
     GRADUS_CHECK(it != makers.end(), "op without samples in tests/support: " + op_.name);
     it->second();
+  }
+
+  void conv() {
+    const Ints one{1}, none{0};
+    add({f({2, 5, 3}), f({3, 3, 4})}, {int64_t{0}, one, none, none, one});
+    add({f({1, 5, 1}), f({2, 1, 2})}, {int64_t{0}, Ints{2}, one, none, one});
+    add({f({2, 6, 2}), f({2, 2, 3})}, {int64_t{0}, Ints{2}, one, Ints{2}, Ints{3}});
+    add({f({2, 4, 2}), f({3, 2, 1})}, {int64_t{0}, one, Ints{-1}, Ints{2}, one});
+    add({f({2, 4, 3, 2}), f({3, 2, 2, 3})},
+        {int64_t{0}, Ints{1, 1}, Ints{1, 0}, Ints{1, 1}, Ints{1, 1}});
+    add({f({2, 1, 4, 2}), f({2, 2, 2, 3})}, {int64_t{1}, one, none, none, one});
+    const Type image{DType::I32, {1, 3, 2}}, kernel{DType::I32, {2, 2, 1}};
+    add({image, kernel}, {int64_t{0}, one, none, none, one});
   }
 
   void iota() {
