@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/tensor_impl.h"
 #include "runtime/error.h"
 
 namespace gradus::io {
@@ -24,13 +25,20 @@ static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view kMagic("\x93NUMPY", 6);
 
-[[noreturn]] void fail(const std::string& path, std::string what, std::string remedy) {
-  throw DataError({"npy", fmt::format("'{}': {}", path, what), {}, std::move(remedy)});
+/// The file, and the user's line that asks for it.
+struct Place {
+  const std::string& path;
+  SourcePos where;
+};
+
+[[noreturn]] void fail(const Place& place, std::string what, std::string remedy) {
+  throw DataError(
+      {"npy", fmt::format("'{}': {}", place.path, what), place.where, std::move(remedy)});
 }
 
-[[noreturn]] void fail_errno(const std::string& path, std::string_view doing, std::string remedy) {
+[[noreturn]] void fail_errno(const Place& place, std::string_view doing, std::string remedy) {
   const std::string reason = std::strerror(errno);
-  fail(path, fmt::format("cannot {}: {}", doing, reason), std::move(remedy));
+  fail(place, fmt::format("cannot {}: {}", doing, reason), std::move(remedy));
 }
 
 /// Owns a file descriptor.
@@ -182,63 +190,64 @@ void turn(const std::byte* from, std::byte* to, const Type& type) {
   }
 }
 
-std::string read_header(const File& file, const std::string& path) {
+std::string read_header(const File& file, const Place& place) {
   unsigned char start[12];
   const auto fixed = file.read(start, 10);
-  if (!fixed) fail_errno(path, "read", "check the file");
+  if (!fixed) fail_errno(place, "read", "check the file");
   if (*fixed < 10 || std::memcmp(start, kMagic.data(), kMagic.size()) != 0) {
-    fail(path, "is no .npy file", "write it with numpy.save");
+    fail(place, "is no .npy file", "write it with numpy.save");
   }
   const int version = start[6];
   if (version < 1 || version > 3) {
-    fail(path, fmt::format("unknown format version {}", version), "write it with numpy.save");
+    fail(place, fmt::format("unknown format version {}", version), "write it with numpy.save");
   }
   size_t length = start[8] | start[9] << 8;
   if (version > 1) {
-    if (file.read(start + 10, 2) != 2) fail(path, "its header is cut off", "write it again");
+    if (file.read(start + 10, 2) != 2) fail(place, "its header is cut off", "write it again");
     length |= static_cast<size_t>(start[10]) << 16 | static_cast<size_t>(start[11]) << 24;
   }
-  if (length > (1u << 20)) fail(path, "its header is implausibly long", "write it again");
+  if (length > (1u << 20)) fail(place, "its header is implausibly long", "write it again");
   std::string dict(length, '\0');
   if (file.read(dict.data(), length) != length) {
-    fail(path, "its header is cut off", "write it again");
+    fail(place, "its header is cut off", "write it again");
   }
   return dict;
 }
 
 }  // namespace
 
-NpyArray read_npy(const std::string& path) {
+NpyArray read_npy(const std::string& path, SourcePos where) {
+  const Place place{path, where};
   const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) fail_errno(path, "open", "check the path");
-  const auto header = parse_header(read_header(file, path));
-  if (!header) fail(path, "its header is no description of an array", "write it with numpy.save");
+  if (!file) fail_errno(place, "open", "check the path");
+  const auto header = parse_header(read_header(file, place));
+  if (!header) fail(place, "its header is no description of an array", "write it with numpy.save");
   const auto dtype = dtype_of_descr(header->descr);
   if (!dtype) {
-    fail(path, fmt::format("element type '{}' has no counterpart", header->descr),
+    fail(place, fmt::format("element type '{}' has no counterpart", header->descr),
          "convert it with astype to bool, an integer, float32 or float64");
   }
   NpyArray array;
   try {
     array.type = {*dtype, Shape(header->shape)};
   } catch (const Error& e) {
-    fail(path, e.message().what, e.message().remedy);
+    fail(place, e.message().what, e.message().remedy);
   }
   const size_t bytes = array.type.bytes();
   struct stat info {};
   if (::fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode) &&
       static_cast<size_t>(info.st_size) < bytes) {
-    fail(path,
+    fail(place,
          fmt::format("is cut off; {} takes {} bytes, the whole file has {}", to_string(array.type),
                      bytes, info.st_size),
          "write it again");
   }
   array.data = Buffer::allocate(bytes);
   const auto got = file.read(array.data->data(), bytes);
-  if (!got) fail_errno(path, "read", "check the file");
+  if (!got) fail_errno(place, "read", "check the file");
   char more;
   if (*got < bytes || file.read(&more, 1) == 1) {
-    fail(path,
+    fail(place,
          fmt::format("{}; {} takes {} bytes", *got < bytes ? "is cut off" : "is too long",
                      to_string(array.type), bytes),
          "write it again");
@@ -260,7 +269,8 @@ NpyArray read_npy(const std::string& path) {
   return array;
 }
 
-void write_npy(const std::string& path, const Type& type, const void* data) {
+void write_npy(const std::string& path, const Type& type, const void* data, SourcePos where) {
+  const Place place{path, where};
   std::string extents;
   for (const int64_t d : type.shape)
     extents += fmt::format("{}, ", d);
@@ -278,7 +288,7 @@ void write_npy(const std::string& path, const Type& type, const void* data) {
 
   const std::string beside = fmt::format("{}.{}.tmp", path, ::getpid());
   File file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-  if (!file) fail_errno(path, "write", "check that its folder is there and may be written to");
+  if (!file) fail_errno(place, "write", "check that its folder is there and may be written to");
   const bool written = file.write(start.data(), start.size()) &&
                        file.write(header.data(), header.size()) && file.write(data, type.bytes()) &&
                        ::fsync(file.get()) == 0 && file.close();
@@ -286,8 +296,18 @@ void write_npy(const std::string& path, const Type& type, const void* data) {
     const int reason = errno;
     ::unlink(beside.c_str());
     errno = reason;
-    fail_errno(path, "write", "check that the disk has room");
+    fail_errno(place, "write", "check that the disk has room");
   }
+}
+
+Tensor load_npy(const std::string& path, SourcePos where) {
+  NpyArray array = read_npy(path, where);
+  return detail::wrap_buffer(detail::interned(array.type), std::move(array.data), where);
+}
+
+void save_npy(const std::string& path, const Tensor& x, SourcePos where) {
+  const BufferPtr& data = detail::buffer_of("save_npy", x, where);
+  write_npy(path, x.type(where), data->data(), where);
 }
 
 }  // namespace gradus::io

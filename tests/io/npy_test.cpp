@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <vector>
+
+#include <gradus/gradus.h>
 
 #include "runtime/error.h"
 #include "tests/runtime/temporary_folder.h"
@@ -123,6 +126,27 @@ TEST_CASE("other orders, versions and spellings") {
     put(path, bytes + dict + raw<float>({7}));
     check_array<float>(read_npy(path), {1}, {7});
   }
+}
+
+TEST_CASE("tensors") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "x.npy";
+  const Tensor x = tensor(std::vector<float>{1, 2, 3, 4, 5, 6}, {2, 3});
+  save_npy(path, x + 1.0f);
+  const Tensor y = load_npy(path);
+  CHECK(y.shape() == Shape{2, 3});
+  CHECK(y.to_vector<float>() == std::vector<float>{2, 3, 4, 5, 6, 7});
+  CHECK(sum(y).item<float>() == 27);
+  std::string message = "none";
+  const int line = __LINE__ + 2;
+  try {
+    load_npy("none.npy");
+  } catch (const DataError& e) {
+    message = e.what();
+  }
+  CHECK(message == "[npy] 'none.npy': cannot open: No such file or directory; " __FILE__ ":" +
+                       std::to_string(line) + "; check the path");
+  CHECK_THROWS_AS(save_npy(path, Tensor()), ValueError);
 }
 
 TEST_CASE("files that are none") {
