@@ -313,6 +313,47 @@ class Translator:
         return self.t.one("dot", [lhs, rhs], f"lhs_contract={ints(lc)}, rhs_contract={ints(rc)}, lhs_batch={ints(lb)}, "
                           f"rhs_batch={ints(rb)}", out.dtype, out.shape)
 
+    def op_conv_general_dilated(self, p, out, lhs, rhs):
+        d = p["dimension_numbers"]
+        if p["feature_group_count"] != 1 or p["batch_group_count"] != 1:
+            raise Skip("convolution in groups")
+        lhs = self.turned(lhs, (d.lhs_spec[0], *d.lhs_spec[2:], d.lhs_spec[1]))
+        rhs = self.turned(rhs, (*d.rhs_spec[2:], d.rhs_spec[1], d.rhs_spec[0]))
+        spread = [(0, 0, 0)] + [(0, 0, n - 1) for n in p["lhs_dilation"]] + [(0, 0, 0)]
+        if any(n > 1 for n in p["lhs_dilation"]):
+            shape = [n + (n - 1) * i for n, (_, _, i) in zip(lhs.shape, spread)]
+            lhs = self.op_pad(dict(padding_config=spread), jax.core.ShapedArray(shape, lhs.dtype), lhs,
+                              self.t.splat(0, lhs.dtype, ()))
+        low, high = zip(*p["padding"])
+        order = (d.out_spec[0], *d.out_spec[2:], d.out_spec[1])
+        y = self.t.one("conv", [lhs, rhs], f"batch=0, stride={ints(p['window_strides'])}, low={ints(low)}, high={ints(high)}, "
+                       f"dilation={ints(p['rhs_dilation'])}", out.dtype, [out.shape[i] for i in order])
+        return self.turned(y, np.argsort(order))
+
+    def turned(self, x, order):
+        order = [int(i) for i in order]
+        shape = [x.shape[i] for i in order]
+        return x if order == sorted(order) else self.op_transpose(dict(permutation=order), jax.core.ShapedArray(shape, x.dtype), x)
+
+    # Pooling with windows side by side is a split and a reduction; its gradient goes where the largest element stood.
+    def op_reduce_window_max(self, p, out, x):
+        tile = self.tile(p)
+        return self.inline(lambda x: jnp.max(split_windows(x, tile), -1), x)
+
+    def op_select_and_scatter_add(self, p, out, dy, x):
+        tile = self.tile(p)
+        return self.inline(lambda dy, x: pool_gradient(dy, x, tile), dy, x)
+
+    def tile(self, p):
+        tile = p["window_dimensions"]
+        if tuple(tile) != tuple(p["window_strides"]) or any(map(any, p["padding"])):
+            raise Skip("pooling with overlapping or padded windows")
+        return tile
+
+    def inline(self, function, *args):
+        closed = jax.make_jaxpr(function)(*[jax.ShapeDtypeStruct(a.shape, a.dtype) for a in args])
+        return self.run(closed.jaxpr, closed.consts, list(args))
+
     def one_axis(self, operand, indices, dims, collapsed, start_map, operand_batch, index_batch):
         """(axis, batch, indices) if one axis is indexed and batch dimensions lead."""
         batch = len(operand_batch)
@@ -341,6 +382,23 @@ class Translator:
         if shape != updates.shape or list(d.update_window_dims) != window:
             raise Skip(f"scatter-add with {d}")
         return self.t.one("scatter_add", [operand, indices, updates], f"axis={axis}, batch={batch}", out.dtype, out.shape)
+
+
+def split_windows(x, tile):
+    """[.., n, ..] -> [.., n // t, .., elements of a window]; what is left over at the end is dropped."""
+    rank, kept = len(tile), [n // t for n, t in zip(x.shape, tile)]
+    for axis, (k, t) in enumerate(zip(kept, tile)):
+        x = jax.lax.slice_in_dim(x, 0, k * t, axis=axis)
+    x = x.reshape([n for k, t in zip(kept, tile) for n in (k, t)])
+    return x.transpose([*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)]).reshape([*kept, -1])
+
+
+def pool_gradient(dy, x, tile):
+    y, rank = split_windows(x, tile), len(tile)
+    hit = jnp.argmax(y, -1)[..., None] == jnp.arange(y.shape[-1])
+    y = jnp.where(hit, dy[..., None], 0.0).reshape(*dy.shape, *tile)
+    y = y.transpose([a for i in range(rank) for a in (i, rank + i)]).reshape([k * t for k, t in zip(dy.shape, tile)])
+    return jnp.pad(y, [(0, n - k) for n, k in zip(x.shape, y.shape)])
 
 
 def path_text(path):
