@@ -8,7 +8,6 @@ namespace gradus::loop {
 Leaf lower(const LowerContext& context, const Piece& piece) {
   for (int v : piece.nodes) {
     if (context.schedule.nodes[v].kind != schedule::NodeKind::Product) continue;
-    if (context.schedule.nodes[v].parts > 1) break;
     if (auto leaf = lower_product(context, piece, v)) return std::move(*leaf);
   }
   return lower_nest(context, piece);

@@ -49,6 +49,7 @@ class ProductLowering {
   Point point_;
   V scalar_, vector_;  // the operands: without and with the lane axis
   int n_axis_ = -1, m_axis_ = -1;
+  int part_axis_ = -1, split_axis_ = -1;  // of partial results: granules, and the axis they cut
   std::vector<int> outer_, reduced_, reduced_variables_;
   int64_t lanes_ = 1, tile_rows_ = 1, tile_vectors_ = 1;
   std::optional<Pack> pack_;
@@ -68,10 +69,26 @@ std::optional<Leaf> ProductLowering::run() {
   element_ = std::make_unique<ElementBuilder>(context_.schedule, inlined_, context_.storage);
   if (piece_.constants_as_arguments) element_->set_constants_as_arguments();
   for (int a = 0; a < static_cast<int>(node_.extents.size()); ++a) point_.push_back(axis(a));
-  if (!choose_axes()) return std::nullopt;
   auto cut = context_.cut.find(product_);
-  leaf_ = std::make_unique<LeafBuilder>(context_, node_.extents);
-  if (cut != context_.cut.end()) leaf_->set_carrier(cut->second);
+  const int carrier = cut == context_.cut.end() ? -1 : cut->second;
+  auto extents = node_.extents;
+  if (node_.parts > 1) {
+    // Granules of the carrier are outer, their points reduced.
+    if (carrier < 0 || extents[carrier] % node_.granule != 0) return std::nullopt;
+    part_axis_ = static_cast<int>(extents.size());
+    split_axis_ = carrier;
+    extents.push_back(extents[carrier] / node_.granule);
+    extents.push_back(node_.granule);
+    point_[carrier] = plus(scaled(axis(part_axis_), node_.granule), axis(part_axis_ + 1));
+  }
+  if (!choose_axes()) return std::nullopt;
+  leaf_ = std::make_unique<LeafBuilder>(context_, extents);
+  if (part_axis_ >= 0) {
+    leaf_->set_carrier(part_axis_, 1, node_.granule);
+    leaf_->leaf().granule = node_.granule;
+  } else if (carrier >= 0) {
+    leaf_->set_carrier(carrier);
+  }
   choose_tile();
   choose_pack();
   find_roots();
@@ -111,8 +128,9 @@ bool ProductLowering::choose_axes() {
   for (int a = 0; a < node_.parallel; ++a) {
     if (a != n_axis_ && a != m_axis_) outer_.push_back(a);
   }
+  if (part_axis_ >= 0) outer_.insert(outer_.begin(), part_axis_);
   for (int a = node_.parallel; a < static_cast<int>(node_.extents.size()); ++a) {
-    reduced_.push_back(a);
+    reduced_.push_back(a == split_axis_ ? part_axis_ + 1 : a);
   }
   return true;
 }
@@ -137,7 +155,7 @@ void ProductLowering::choose_pack() {
   }
   const auto size = static_cast<int64_t>(size_of(node_.dtype));
   const int64_t n_stride = coefficient(index, n_axis_), k_stride = coefficient(index, k_axis);
-  const int64_t k_extent = node_.extents[k_axis];
+  const int64_t k_extent = leaf_->extent(k_axis);
   const bool conflicts = k_stride * size % kConflictBytes == 0 && k_extent >= kConflictRows;
   if (n_stride == 1 && !conflicts) return;
   if (node_.extents[m_axis_] < kRowsWorthPacking) return;
@@ -273,7 +291,12 @@ std::vector<Stmt> ProductLowering::tile(int i, int v, int64_t columns) {
       assigns.push_back(make_assign(held, e));
       e = k.local_value(held);
     }
-    stores.push_back(leaf_->store(element_->position(roots_[r].node, roots_[r].at), e));
+    Position position = element_->position(roots_[r].node, roots_[r].at);
+    if (part_axis_ >= 0) {
+      const int64_t stride = context_.storage.at(roots_[r].node).part_stride;
+      position.index = plus(position.index, scaled(axis(part_axis_), stride));
+    }
+    stores.push_back(leaf_->store(position, e));
   }
   for (Stmt& s : stores) assigns.push_back(std::move(s));
   body.push_back(nest(std::move(assigns), true));

@@ -15,6 +15,9 @@ using loop::Stmt;
 
 namespace {
 
+/// Bytes of zeros that loads outside of an array's bounds may reach.
+constexpr int64_t kZeroBytes = 1024;
+
 /// Locals assigned and alias groups stored to in these statements.
 void collect_changes(const loop::Kernel& k, const std::vector<Stmt>& body, loop::NumberSet& locals,
                      loop::NumberSet& groups) {
@@ -202,7 +205,7 @@ void KernelEmitter::emit_store(const Stmt& s) {
   const DType dtype = k_.buffers[s.buffer].dtype;
   auto* element = scalars_.memory_type(dtype);
   Value* v = eval(s.expr);
-  Value* base = address(s.buffer, s.index, nullptr);
+  Value* base = address(s.buffer, s.index, nullptr, nullptr);
   const llvm::Align align(size_of(dtype));
   if (vector_ >= 0) {
     v = splat(v);
@@ -369,7 +372,19 @@ llvm::Value* KernelEmitter::eval_load(const Expr& e) {
   const bool lane_offset = offset && is_vector(offset);
   const bool wide = !step.empty() || lane_offset || (predicate && is_vector(predicate)) ||
                     (otherwise && is_vector(otherwise));
-  Value* base = address(e.buffer, e.index, lane_offset ? nullptr : offset);
+  // A predicate that is the same for all lanes chooses between memory and zeros: no branch, no mask.
+  const bool zero = otherwise && llvm::isa<llvm::Constant>(otherwise) &&
+                    llvm::cast<llvm::Constant>(otherwise)->isNullValue();
+  const bool chosen = predicate && !is_vector(predicate) && zero && !offset &&
+                      (step.empty() || step == Coefficients{{-1, 1}});
+  Value* base = address(e.buffer, e.index, lane_offset ? nullptr : offset,
+                        chosen ? predicate : nullptr);
+  if (chosen && base) {
+    predicate = nullptr;
+    otherwise = nullptr;
+  } else if (chosen) {
+    base = address(e.buffer, e.index, offset, nullptr);
+  }
   Value* v;
   if (!wide) {
     if (predicate) {
@@ -460,7 +475,8 @@ llvm::Value* KernelEmitter::value_of(const Coefficients& c) {
   return products_[c] = sum;
 }
 
-llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offset) {
+llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offset,
+                                    Value* predicate) {
   auto* element = scalars_.memory_type(k_.buffers[buffer].dtype);
   Value* p = buffers_[buffer];
   for (Scope& scope : scopes_) {
@@ -491,15 +507,31 @@ llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offse
   std::erase_if(rest, [](const auto& entry) { return entry.second == 0; });
   const Coefficients varying(rest.begin(), rest.end());
   Value* extra = varying.empty() ? nullptr : value_of(varying);
-  Value*& known = scopes_.back().address_of[{p, extra, displacement}];
+  const auto width = static_cast<int64_t>(size_of(k_.buffers[buffer].dtype));
+  if (predicate && (displacement < 0 || (displacement + 1) * width > kZeroBytes)) return nullptr;
+  Value*& known = scopes_.back().address_of[{p, extra, displacement, predicate}];
   if (!known) {
-    known = p;
-    if (extra) known = b_.CreateGEP(element, known, extra);
+    Value*& start = scopes_.back().address_of[{p, extra, 0, predicate}];
+    if (!start) {
+      start = extra ? b_.CreateGEP(element, p, extra) : p;
+      if (predicate) start = b_.CreateSelect(predicate, start, zeros());
+    }
+    known = start;
     if (displacement) {
-      known = b_.CreateGEP(element, known, b_.getInt64(static_cast<uint64_t>(displacement)));
+      known = b_.CreateGEP(element, start, b_.getInt64(static_cast<uint64_t>(displacement)));
     }
   }
   return offset ? b_.CreateGEP(element, known, offset) : known;
+}
+
+/// Readable zeros: what a load outside an array's bounds reads.
+llvm::Value* KernelEmitter::zeros() {
+  if (auto* known = module_.getNamedGlobal("zeros")) return known;
+  auto* type = llvm::ArrayType::get(b_.getInt8Ty(), kZeroBytes + 64);
+  auto* global = new llvm::GlobalVariable(module_, type, true, llvm::GlobalValue::PrivateLinkage,
+                                          llvm::ConstantAggregateZero::get(type), "zeros");
+  global->setAlignment(llvm::Align(64));
+  return global;
 }
 
 llvm::Value* KernelEmitter::lane_pointers(Value* base, llvm::Type* element, Value* stride,

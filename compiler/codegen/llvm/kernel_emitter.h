@@ -53,7 +53,7 @@ class KernelEmitter {
     llvm::PHINode* counter = nullptr;
     std::vector<Walk> walks;
     std::map<std::pair<Value*, Coefficients>, Value*> walk_of;
-    std::map<std::tuple<Value*, Value*, int64_t>, Value*> address_of;
+    std::map<std::tuple<Value*, Value*, int64_t, Value*>, Value*> address_of;
     std::map<Key, Known> known;
     std::map<std::pair<Value*, unsigned>, Value*> splats;
     std::map<Key, Value*> masks;
@@ -73,7 +73,9 @@ class KernelEmitter {
   Value* eval_load(const loop::Expr& e);
   Value* eval_index(const loop::Expr& e);
   Value* scalar_index(const loop::Index& index);
-  Value* address(int buffer, const loop::Index& index, Value* offset);
+  /// Where `predicate` fails: zeros. nullptr if that many zeros are not at hand.
+  Value* address(int buffer, const loop::Index& index, Value* offset, Value* predicate);
+  Value* zeros();
   Value* lane_pointers(Value* base, llvm::Type* element, Value* stride, Value* offset);
   Coefficients coefficients(const loop::Index& index, int variable) const;
   Value* value_of(const Coefficients& c);
