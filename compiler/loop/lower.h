@@ -32,10 +32,17 @@ struct BufferRule {
 };
 
 /// A copy of an operand in panels that the kernel wants: element (k, n) stands at
-/// (n / width * k_extent + k) * width + n % width, zero beyond n_extent.
+/// (n / width * k_extent + k) * width + n % width, zero beyond n_extent; k counts the points of the
+/// reduced axes in order.
 struct Pack {
   int node = -1;
-  int64_t offset = 0, n_extent = 0, n_stride = 0, k_extent = 0, k_stride = 0, width = 0;
+  int64_t offset = 0, n_extent = 0, n_stride = 0, width = 0;
+  std::vector<int64_t> k_extents, k_strides;
+  int64_t k_extent() const {
+    int64_t k = 1;
+    for (int64_t e : k_extents) k *= e;
+    return k;
+  }
   friend bool operator==(const Pack&, const Pack&) = default;
 };
 

@@ -78,7 +78,7 @@ class NestLowering {
   std::map<int, std::vector<int>> classes_;  // node -> leaf axis of each of its axes
   std::vector<int64_t> extents_;        // of the leaf axes
   std::vector<int> outer_, reduced_;    // leaf axes in loop order
-  int part_axis_ = -1, granule_axis_ = -1;  // a reduced axis in parts
+  int split_ = -1, part_axis_ = -1, granule_axis_ = -1;  // a reduced axis in parts
   int64_t granule_ = 0, granule_rest_ = 0;
   std::map<int, Affine> axis_value_;    // leaf axes that are not simply themselves
   std::unique_ptr<ElementBuilder> element_;
@@ -107,7 +107,6 @@ Leaf NestLowering::run() {
   bool in_lanes = false;
   for (int r : roots_) in_lanes |= reduces_in_lanes(node(r));
   leaf_->kernel().body = in_lanes ? lanes_over_reduced() : lanes_over_result();
-  if (granule_) leaf_->leaf().granule = granule_;
   return leaf_->finish();
 }
 
@@ -134,7 +133,10 @@ void NestLowering::find_axes() {
       GRADUS_CHECK(reduced_.empty() || reduced_ == reduced, "the reductions of a nest differ");
       reduced_ = std::move(reduced);
     }
-    if (n.parts > 1) granule_ = n.granule;
+    if (n.parts > 1) {
+      granule_ = n.granule;
+      split_ = classes_[r][n.part_axis];
+    }
   }
 }
 
@@ -155,18 +157,22 @@ void NestLowering::find_carrier() {
     if (cut != context_.cut.end()) carrier = classes_[r][cut->second];
   }
   if (granule_) {
-    GRADUS_CHECK(carrier >= 0, "partial results without a carrier");
+    const int whole = split_;
     part_axis_ = static_cast<int>(extents_.size());
     granule_axis_ = part_axis_ + 1;
-    extents_.push_back(extents_[carrier] / granule_);
+    extents_.push_back(extents_[whole] / granule_);
     extents_.push_back(granule_);
-    granule_rest_ = extents_[carrier] % granule_;
-    axis_value_[carrier] = plus(loop::scaled(axis(part_axis_), granule_), axis(granule_axis_));
-    std::erase(outer_, carrier);
+    granule_rest_ = extents_[whole] % granule_;
+    axis_value_[whole] = plus(loop::scaled(axis(part_axis_), granule_), axis(granule_axis_));
     outer_.insert(outer_.begin(), part_axis_);
-    std::ranges::replace(reduced_, carrier, granule_axis_);
+    std::ranges::replace(reduced_, whole, granule_axis_);
     leaf_ = std::make_unique<LeafBuilder>(context_, extents_);
-    leaf_->set_carrier(part_axis_, 1, granule_);
+    if (carrier == whole) {
+      leaf_->set_carrier(part_axis_, 1, granule_);
+      leaf_->leaf().granule = granule_;
+    } else if (carrier >= 0) {
+      leaf_->set_carrier(carrier);
+    }
     return;
   }
   leaf_ = std::make_unique<LeafBuilder>(context_, extents_);

@@ -74,16 +74,16 @@ std::optional<Leaf> ProductLowering::run() {
   auto extents = node_.extents;
   if (node_.parts > 1) {
     // Granules of the carrier are outer, their points reduced.
-    if (carrier < 0 || extents[carrier] % node_.granule != 0) return std::nullopt;
+    split_axis_ = node_.part_axis;
+    if (extents[split_axis_] % node_.granule != 0) return std::nullopt;
     part_axis_ = static_cast<int>(extents.size());
-    split_axis_ = carrier;
-    extents.push_back(extents[carrier] / node_.granule);
+    extents.push_back(extents[split_axis_] / node_.granule);
     extents.push_back(node_.granule);
-    point_[carrier] = plus(scaled(axis(part_axis_), node_.granule), axis(part_axis_ + 1));
+    point_[split_axis_] = plus(scaled(axis(part_axis_), node_.granule), axis(part_axis_ + 1));
   }
   if (!choose_axes()) return std::nullopt;
   leaf_ = std::make_unique<LeafBuilder>(context_, extents);
-  if (part_axis_ >= 0) {
+  if (part_axis_ >= 0 && carrier == split_axis_) {
     leaf_->set_carrier(part_axis_, 1, node_.granule);
     leaf_->leaf().granule = node_.granule;
   } else if (carrier >= 0) {
@@ -147,26 +147,30 @@ void ProductLowering::choose_tile() {
 
 void ProductLowering::choose_pack() {
   const ElementInput* in = plain_load(*element_, vector_);
-  if (!in || reduced_.size() != 1 || m_axis_ < 0 || !context_.can_pack(in->position.node)) return;
+  if (!in || m_axis_ < 0 || part_axis_ >= 0 || !context_.can_pack(in->position.node)) return;
   const Affine& index = in->position.index;
-  const int k_axis = reduced_[0];
+  Pack pack{.node = in->position.node,
+            .offset = index.constant,
+            .n_extent = node_.extents[n_axis_],
+            .n_stride = coefficient(index, n_axis_),
+            .width = tile_vectors_ * lanes_};
+  for (int a : reduced_) {
+    pack.k_extents.push_back(node_.extents[a]);
+    pack.k_strides.push_back(coefficient(index, a));
+  }
   for (auto [a, c] : index.terms) {
-    if (a != n_axis_ && a != k_axis) return;
+    if (a != n_axis_ && std::ranges::find(reduced_, a) == reduced_.end()) return;
   }
   const auto size = static_cast<int64_t>(size_of(node_.dtype));
-  const int64_t n_stride = coefficient(index, n_axis_), k_stride = coefficient(index, k_axis);
-  const int64_t k_extent = leaf_->extent(k_axis);
-  const bool conflicts = k_stride * size % kConflictBytes == 0 && k_extent >= kConflictRows;
-  if (n_stride == 1 && !conflicts) return;
-  if (node_.extents[m_axis_] < kRowsWorthPacking) return;
-  pack_ = Pack{.node = in->position.node,
-               .offset = index.constant,
-               .n_extent = node_.extents[n_axis_],
-               .n_stride = n_stride,
-               .k_extent = k_extent,
-               .k_stride = k_stride,
-               .width = tile_vectors_ * lanes_};
-  leaf_->leaf().packs.push_back(*pack_);
+  const bool conflicts = !reduced_.empty() &&
+                         pack.k_strides.back() * size % kConflictBytes == 0 &&
+                         pack.k_extents.back() >= kConflictRows;
+  if (pack.n_stride == 1 && !conflicts) return;
+  int64_t rows = node_.extents[m_axis_];
+  for (int a : outer_) rows *= node_.extents[a];
+  if (rows < kRowsWorthPacking) return;
+  leaf_->leaf().packs.push_back(pack);
+  pack_ = std::move(pack);
 }
 
 void ProductLowering::find_roots() {
@@ -235,14 +239,19 @@ std::vector<Stmt> ProductLowering::rows(int v, int64_t columns) {
 
 int ProductLowering::vector_operand(int v) {
   if (!pack_) return leaf_->expressions(*element_, std::array{vector_})[0];
-  const int64_t panel = pack_->k_extent * pack_->width;
+  const int64_t panel = pack_->k_extent() * pack_->width;
   BufferRule rule{.node = pack_->node, .packed = 0};
   if (leaf_->is_carrier(n_axis_)) {
     rule.step = panel;
     rule.divisor = pack_->width;
   }
-  Index index = plus(variable(reduced_variables_[0], pack_->width),
-                     plus(variable(v, lanes_), variable(lane_)));
+  Index index = plus(variable(v, lanes_), variable(lane_));
+  int64_t inner = 1;
+  for (size_t r = reduced_.size(); r-- > 0;) {
+    const Index walk = variable(reduced_variables_[r], pack_->width);
+    index = plus(scaled(walk, leaf_->constant_arg(inner, "inner")), std::move(index));
+    inner *= pack_->k_extents[r];
+  }
   if (panel_ >= 0) {
     index = plus(scaled(variable(panel_), leaf_->constant_arg(panel, "panel")), index);
   } else {

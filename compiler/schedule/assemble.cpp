@@ -86,24 +86,29 @@ ProgramPlan Assembler::run() {
   return std::move(plan_);
 }
 
-/// Of the axes of a label the one with most points is cut; labels correspond position by position.
+/// Of the axes of a label the one with most points is cut, or that of partial results; labels
+/// correspond position by position.
 void Assembler::find_cuts() {
   for (const Region& region : s_.regions) {
-    size_t position = 0;
-    bool known = false;
+    int position = -1;
+    for (int v : region.nodes) {
+      const auto& label = s_.label[v];
+      const auto at = std::ranges::find(label, s_.nodes[v].part_axis) - label.begin();
+      if (s_.nodes[v].parts > 1) position = static_cast<int>(at);
+    }
     for (int v : region.nodes) {
       const auto& label = s_.label[v];
       if (label.empty()) continue;
-      if (!known) {
-        for (size_t i = 1; i < label.size(); ++i) {
+      if (position < 0) {
+        position = 0;
+        for (int i = 1; i < static_cast<int>(label.size()); ++i) {
           const int64_t extent = s_.nodes[v].extents[label[i]];
           const int64_t best = s_.nodes[v].extents[label[position]];
           // Of equals the outer one: the last axis goes to the lanes.
           if (extent > best || (extent == best && label[i] < label[position])) position = i;
         }
-        known = true;
       }
-      cut_[v] = label[std::min(position, label.size() - 1)];
+      cut_[v] = label[std::min<size_t>(position, label.size() - 1)];
     }
   }
 }
@@ -271,24 +276,51 @@ int Assembler::pack_of(const loop::Pack& pack, int reader_phase) {
   const auto width = static_cast<int64_t>(size_of(n.dtype));
   const int64_t panels = (pack.n_extent + pack.width - 1) / pack.width;
   const int at = pack_phase(pack.node, reader_phase);
-  const int memory = memory_.add_copy(static_cast<size_t>(panels * pack.k_extent * pack.width * width),
-                                      at, static_cast<int>(s_.nodes.size()));
-  PlannedCall call{.label = fmt::format("pack {}x{}", pack.k_extent, pack.n_extent),
-                   .packed_dtype = n.dtype,
-                   .is_pack = true};
-  Place source = memory_.place(pack.node);
-  source.offset += pack.offset * width;
-  call.places = {memory_.copy_place(memory), source};
+  const int64_t k_extent = pack.k_extent(), panel = k_extent * pack.width;
+  const int memory = memory_.add_copy(static_cast<size_t>(panels * panel * width), at,
+                                      static_cast<int>(s_.nodes.size()));
+  const auto add_call = [&](PlannedStep& step, int64_t to, int64_t from, int64_t n_extent,
+                            ArgRule first, ArgRule last) {
+    PlannedCall call{.label = fmt::format("pack {}x{}", k_extent, pack.n_extent),
+                     .packed_dtype = n.dtype,
+                     .is_pack = true};
+    call.places = {memory_.copy_place(memory), memory_.place(pack.node)};
+    call.places[0].offset += to * width;
+    call.places[1].offset += (pack.offset + from) * width;
+    using Kind = ArgRule::Kind;
+    call.args = {first,
+                 last,
+                 {Kind::Constant, n_extent},
+                 {Kind::Constant, pack.k_extents.back()},
+                 {Kind::Constant, pack.n_stride},
+                 {Kind::Constant, pack.k_strides.back()},
+                 {Kind::Constant, pack.width}};
+    call.bytes = 2.0 * static_cast<double>(n_extent * pack.k_extents.back() * width);
+    step.calls.push_back(std::move(call));
+  };
   using Kind = ArgRule::Kind;
-  call.args = {{Kind::Begin, 1, 0},
-               {Kind::End, 1, 0},
-               {Kind::Constant, pack.n_extent},
-               {Kind::Constant, pack.k_extent},
-               {Kind::Constant, pack.n_stride},
-               {Kind::Constant, pack.k_stride},
-               {Kind::Constant, pack.width}};
-  call.bytes = 2.0 * static_cast<double>(pack.n_extent * pack.k_extent * width);
-  phase(at).push_back({Step::Kind::Shared, panels, 1, panels, {std::move(call)}});
+  if (pack.k_extents.size() == 1) {
+    PlannedStep step{Step::Kind::Shared, panels, 1, panels, {}};
+    add_call(step, 0, 0, pack.n_extent, {Kind::Begin, 1, 0}, {Kind::End, 1, 0});
+    phase(at).push_back(std::move(step));
+  } else {
+    // A call for each panel and each point of the outer reduced axes.
+    PlannedStep step{Step::Kind::One, 1, 1, 1, {}};
+    const int64_t inner = pack.k_extents.back(), slices = k_extent / inner;
+    for (int64_t p = 0; p < panels; ++p) {
+      for (int64_t s = 0; s < slices; ++s) {
+        int64_t from = p * pack.width * pack.n_stride, rest = s;
+        for (size_t r = pack.k_extents.size() - 1; r-- > 0;) {
+          from += rest % pack.k_extents[r] * pack.k_strides[r];
+          rest /= pack.k_extents[r];
+        }
+        add_call(step, p * panel + s * inner * pack.width, from,
+                 std::min(pack.width, pack.n_extent - p * pack.width), {Kind::Constant, 0},
+                 {Kind::Constant, 1});
+      }
+    }
+    phase(at).push_back(std::move(step));
+  }
   packs_.push_back({pack, memory});
   return memory;
 }

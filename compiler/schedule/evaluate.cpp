@@ -203,17 +203,13 @@ class Evaluator {
   }
 
   /// For each reduced point, in row-major order, which partial result it belongs to.
-  std::vector<int64_t> part_of_points(const Node& n, int v) const {
+  std::vector<int64_t> part_of_points(const Node& n) const {
     const std::span reduced(n.extents.data() + n.parallel, n.extents.size() - n.parallel);
     std::vector<int64_t> parts(product(reduced), 0), at(reduced.size(), 0);
     if (n.parts == 1 || parts.empty()) return parts;
     size_t i = 0;
     do {
-      int64_t run = 0;
-      for (int a : s_.label[v]) {
-        if (a >= n.parallel) run = run * n.extents[a] + at[a - n.parallel];
-      }
-      parts[i++] = run / n.granule;
+      parts[i++] = at[n.part_axis - n.parallel] / n.granule;
     } while (next_point(at, reduced));
     return parts;
   }
@@ -227,7 +223,7 @@ class Evaluator {
     for (size_t k = 1; k < in.size(); ++k)
       multiply(terms, in[k]);
     const int64_t results = n.result_elements();
-    const auto part_of = part_of_points(n, static_cast<int>(&n - s_.nodes.data()));
+    const auto part_of = part_of_points(n);
     const auto inner = static_cast<int64_t>(part_of.size());
     RefArray out = make_array(n.dtype, {results * n.parts});
     for (int64_t part = 0; part < n.parts; ++part) {

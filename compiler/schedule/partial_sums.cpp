@@ -22,6 +22,7 @@ bool is_splittable(const Node& n) {
 struct Split {
   int node;
   std::vector<int> axes;
+  int part_axis;
   int64_t parts, granule;
 };
 
@@ -46,6 +47,7 @@ void split(State& st, const Split& choice) {
   Node partial = st.nodes[v];
   partial.parts = choice.parts;
   partial.granule = choice.granule;
+  partial.part_axis = choice.part_axis;
   partial.out = false;
   const int p = st.add(std::move(partial));
   st.label[p] = choice.axes;
@@ -92,9 +94,13 @@ void split_reductions(State& st, const std::vector<int>& taken_nodes) {
     const Node& n = st.nodes[v];
     const auto sources = distinct_sources(n);
     const auto axes = carried_axes(st, v, taken);
-    int64_t extent = 1;
-    for (int a : axes)
-      extent *= a >= n.parallel ? n.extents[a] : 1;
+    // Runs are cut along the longest of the carrying axes that are reduced.
+    int part_axis = -1;
+    for (int a : axes) {
+      if (a < n.parallel) continue;
+      if (part_axis < 0 || n.extents[a] > n.extents[part_axis]) part_axis = a;
+    }
+    const int64_t extent = part_axis < 0 ? 1 : n.extents[part_axis];
     const bool known =
         std::ranges::all_of(sources, [&](int u) { return taken[u] || st.is_input(u); });
     if (is_splittable(n) && !axes.empty() && extent > 1 && known) {
@@ -112,7 +118,7 @@ void split_reductions(State& st, const std::vector<int>& taken_nodes) {
         }
       }
       if (2 * parts * n.bytes() < moved) {
-        chosen.push_back({v, axes, parts, granule});
+        chosen.push_back({v, axes, part_axis, parts, granule});
         continue;
       }
     }

@@ -87,10 +87,10 @@ struct Node {
   /// Scatter: parallel axes first … second-1, as one row-major index, are compared with the data.
   std::pair<int, int> data_axes{0, 0};
 
-  /// Partial results (numeric plan): the reduced axes `label` are cut into `parts` runs of
-  /// `granule` points of their row-major product; result p of parts is stored for each. 1: not
-  /// partial.
+  /// Partial results (numeric plan): `part_axis`, a reduced axis, is cut into `parts` runs of `granule`
+  /// points; one result is stored for each run. 1: not partial.
   int64_t parts = 1, granule = 0;
+  int part_axis = -1;
   /// Adds (or maxes, …) the `parts` partial results of reads[0] in order.
   bool combine = false;
 
