@@ -337,38 +337,47 @@ bool is_tracing() {
 
 namespace {
 
-/// Takes the memory of leaves whose only handle is the caller's rvalue; on failure gives it back.
-class Donation {
+/// Binds the leaves' memory to the program's inputs. Leaves whose only handle is the caller's rvalue
+/// are moved in; if the program does not run they get their memory back.
+class Binding {
  public:
-  Donation(Frame& frame, SourcePos where) : frame_(frame) {
+  Binding(Frame& frame, SourcePos where) : frame_(frame) {
+    frame.inputs.reserve(frame.leaves.size());
     for (size_t i = 0; i < frame.leaves.size(); ++i) {
-      if (frame.owned[i]) donate(*frame.leaves[i], where);
+      TensorImpl& leaf = *frame.leaves[i];
+      if (leaf.state == TensorImpl::State::Donated) {
+        // The same handle stands twice among the arguments: two inputs share the memory.
+        const auto first = std::ranges::find(frame.leaves, &leaf) - frame.leaves.begin();
+        frame.inputs.push_back(frame.inputs[static_cast<size_t>(first)]);
+      } else if (frame.owned[i] && is_donatable(leaf)) {
+        frame.inputs.push_back(std::move(leaf.buffer));
+        leaf.state = TensorImpl::State::Donated;
+        leaf.made = where;
+      } else {
+        frame.inputs.push_back(leaf.buffer);
+      }
     }
   }
-  ~Donation() {
+  ~Binding() {
     if (done) return;
-    for (size_t i = 0; i < frame_.leaves.size(); ++i) {
+    for (size_t i = 0; i < frame_.inputs.size(); ++i) {
       TensorImpl& leaf = *frame_.leaves[i];
       if (leaf.state != TensorImpl::State::Donated || !frame_.inputs[i]) continue;
       leaf.buffer = frame_.inputs[i];
       leaf.state = TensorImpl::State::Concrete;
     }
   }
-  Donation(const Donation&) = delete;
-  Donation& operator=(const Donation&) = delete;
+  Binding(const Binding&) = delete;
+  Binding& operator=(const Binding&) = delete;
 
   bool done = false;
 
  private:
-  static void donate(TensorImpl& leaf, SourcePos where) {
-    if (leaf.state != TensorImpl::State::Concrete || leaf.buffer->is_borrowed()) return;
-    if (leaf.references.load(std::memory_order_acquire) != 1) {
-      GRADUS_LOG(Debug, "[jit] {} is not donated: other handles on it live", to_string(*leaf.type));
-      return;
-    }
-    leaf.buffer.reset();
-    leaf.state = TensorImpl::State::Donated;
-    leaf.made = where;
+  static bool is_donatable(const TensorImpl& leaf) {
+    if (leaf.buffer->is_borrowed()) return false;
+    if (leaf.references.load(std::memory_order_acquire) == 1) return true;
+    GRADUS_LOG(Debug, "[jit] {} is not donated: other handles on it live", to_string(*leaf.type));
+    return false;
   }
 
   Frame& frame_;
@@ -382,13 +391,10 @@ JitRun::JitRun(JitState& state, const Traceable& call) : state_(state), frame_(t
   try {
     read_signature(frame, call, state.where());
     frame.entry = state.find_or_make(frame.signature, frame.leaves, call);
-    frame.inputs.reserve(frame.leaves.size());
-    for (TensorImpl* leaf : frame.leaves)
-      frame.inputs.push_back(leaf->buffer);
     frame.outputs.resize(frame.entry->outputs.size());
-    Donation donation(frame, state.where());
+    Binding binding(frame, state.where());
     frame.entry->executable->run(frame.inputs, frame.outputs);
-    donation.done = true;
+    binding.done = true;
   } catch (...) {
     give_back(&frame);
     state.leave();

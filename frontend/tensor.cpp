@@ -32,6 +32,59 @@ const Type* interned(const Type& type) {
   return types.emplace(key, new Type(type))->second;
 }
 
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr size_t kKeptNodes = 0;
+#else
+constexpr size_t kKeptNodes = 4096;
+#endif
+
+struct FreeNode {
+  FreeNode* next;
+};
+/// Trivial, so that tensors may die after the thread's other variables.
+struct NodeList {
+  FreeNode* first;
+  size_t count;
+  bool is_closed;
+};
+thread_local NodeList free_nodes{};
+
+/// Empties the thread's list at its end.
+struct NodeListOwner {
+  ~NodeListOwner() {
+    free_nodes.is_closed = true;
+    while (FreeNode* node = free_nodes.first) {
+      free_nodes.first = node->next;
+      ::operator delete(node);
+    }
+  }
+};
+
+}  // namespace
+
+void* TensorImpl::operator new(size_t size) {
+  NodeList& list = free_nodes;
+  if (FreeNode* node = list.first) {
+    list.first = node->next;
+    --list.count;
+    return node;
+  }
+  return ::operator new(size);
+}
+
+void TensorImpl::operator delete(void* memory) noexcept {
+  NodeList& list = free_nodes;
+  if (list.count >= kKeptNodes || list.is_closed) return ::operator delete(memory);
+  if (list.count == 0) {
+    thread_local const NodeListOwner owner;
+    static_cast<void>(owner);
+  }
+  list.first = new (memory) FreeNode{list.first};
+  ++list.count;
+}
+
 void destroy(TensorBase* tensor) noexcept {
   delete static_cast<TensorImpl*>(tensor);
 }
@@ -59,10 +112,22 @@ Tensor wrap_value(const Type& type, uint64_t trace, ir::Value value, SourcePos m
   return Tensor(impl);
 }
 
+namespace {
+
+/// A tensor of values that the program gives now. Given while a function is traced, they are part of
+/// the function, not captured from outside.
+Tensor from_program(const Type& type, BufferPtr buffer, SourcePos where) {
+  Tensor tensor = wrap_buffer(interned(type), std::move(buffer), where);
+  impl_of(tensor)->root = open_root();
+  return tensor;
+}
+
+}  // namespace
+
 Tensor make_concrete(const Type& type, const void* data, SourcePos where) {
   auto buffer = Buffer::allocate(type.bytes());
   if (type.bytes() > 0) std::memcpy(buffer->data(), data, type.bytes());
-  return wrap_buffer(interned(type), std::move(buffer), where);
+  return from_program(type, std::move(buffer), where);
 }
 
 Tensor make_splat(const Type& type, const void* element, SourcePos where) {
@@ -72,7 +137,7 @@ Tensor make_splat(const Type& type, const void* element, SourcePos where) {
   for (int64_t i = 0; i < type.elements(); ++i) {
     std::memcpy(to + static_cast<size_t>(i) * size, element, size);
   }
-  return wrap_buffer(interned(type), std::move(buffer), where);
+  return from_program(type, std::move(buffer), where);
 }
 
 Tensor from_memory(DType dtype, const Shape& shape, const void* data, size_t count,

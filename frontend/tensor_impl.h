@@ -17,6 +17,11 @@ struct TensorImpl : TensorBase {
   BufferPtr buffer;  // concrete: row-major elements
   uint64_t trace = 0;  // traced: which trace, and where in its graph
   ir::Value value;
+  uint64_t root = 0;  // concrete: the root trace during which it was made from C++ values, if any
+
+  /// From a list of the thread: a call makes and drops as many as it has results.
+  static void* operator new(size_t size);
+  static void operator delete(void* memory) noexcept;
 };
 
 inline TensorImpl* impl_of(const Tensor& x) {
@@ -25,6 +30,8 @@ inline TensorImpl* impl_of(const Tensor& x) {
 
 /// The one copy of an equal type.
 const Type* interned(const Type& type);
+/// The thread's lowest open trace; 0 if there is none.
+uint64_t open_root();
 
 Tensor wrap_buffer(const Type* interned_type, BufferPtr buffer, SourcePos made);
 Tensor wrap_value(const Type& type, uint64_t trace, ir::Value value, SourcePos made);

@@ -28,6 +28,11 @@ uint64_t number_of(ir::Value v) {
   return uint64_t{v.node} << 16 | v.out;
 }
 
+ir::Literal literal_of(const Type& type, const BufferPtr& buffer) {
+  return type.rank() == 0 ? ir::Literal::splat(type, buffer->data())
+                          : ir::Literal::dense(type, buffer->data());
+}
+
 }  // namespace
 
 Trace::Trace(Kind kind, const char* transform, std::string graph_name)
@@ -48,6 +53,10 @@ Trace* Trace::innermost() {
 }
 Trace* Trace::root() {
   return open_traces.empty() ? nullptr : open_traces.front();
+}
+
+uint64_t open_root() {
+  return Trace::root() ? Trace::root()->id() : 0;
 }
 
 Tensor Trace::parameter(const Type& type, std::string name) {
@@ -86,7 +95,7 @@ ir::Value Trace::capture(const Tensor& x) {
   const BufferPtr& buffer = buffer_of(current_op() ? current_op() : "trace", x, position());
   if (const auto it = capture_of_.find(impl); it != capture_of_.end()) return it->second;
   if (root()->kind() == Kind::Jit) {
-    if (impl->type->elements() != 1 || impl->type->rank() != 0) {
+    if (impl->type->rank() != 0 && impl->root != root()->id_) {
       throw TraceError(Message{
           "jit",
           fmt::format("a tensor from outside is used in a jitted function, where later changes of "
@@ -94,7 +103,7 @@ ir::Value Trace::capture(const Tensor& x) {
                       describe(*impl)),
           position(), "pass it as an argument, or say constant(…) if it never changes"});
     }
-    return builder_.constant(ir::Literal::splat(*impl->type, buffer->data()));
+    return builder_.constant(literal_of(*impl->type, buffer));
   }
   const ir::Value v = builder_.parameter(*impl->type);
   captured_.push_back(x);  // keeps it alive, so that its address stays its own
@@ -219,8 +228,7 @@ Tensor constant(const Tensor& x, SourcePos where) {
   if (x.is_traced() || !Trace::innermost()) return x;
   PositionScope scope("constant", where);
   const BufferPtr& buffer = buffer_of("constant", x, where);
-  if (x.rank() == 0) return emit_constant(ir::Literal::splat(x.type(), buffer->data()));
-  return emit_constant(ir::Literal::dense(x.type(), buffer->data()));
+  return emit_constant(literal_of(x.type(), buffer));
 }
 
 }  // namespace gradus

@@ -7,9 +7,10 @@
 // the trace outside (closure conversion). So an inner derivative sees them as constants, and
 // perturbations of different levels cannot meet.
 //
-// The lowest trace is a root: `Jit` (its graph is compiled for good; a concrete tensor from outside
-// is an error), or `Eager` (compiled for this call and found again by content; concrete tensors and
-// the user's scalar literals become inputs, so that new values do not compile again).
+// The lowest trace is a root: `Jit` (its graph is compiled for good; a concrete tensor from outside is
+// an error, one that the function makes is a constant), or `Eager` (compiled for this call and found
+// again by content; concrete tensors and the user's scalar literals become inputs, so that new values
+// do not compile again).
 #pragma once
 
 #include <span>
@@ -39,6 +40,7 @@ class Trace {
   /// The thread's lowest open trace, or null.
   static Trace* root();
 
+  uint64_t id() const { return id_; }
   Kind kind() const { return kind_; }
   const char* transform() const { return transform_; }
   ir::Builder& builder() { return builder_; }

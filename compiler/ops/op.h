@@ -81,7 +81,7 @@ struct SpaceContext : RuleContext {
   std::span<const Type> out;
 };
 
-/// The tangents of the results that the tangent `t` of one operand causes (others held fixed).
+/// The tangents of the results that the tangent `t` of one operand causes; none = zero.
 struct JvpContext : RuleContext {
   Builder& b;
   std::span<const Value> in, out;

@@ -292,6 +292,12 @@ TEST_CASE("a throw leaves arguments intact and no trace open") {
   CHECK(floats(f(std::move(x)))[0] == 2);
 }
 
+TEST_CASE("a tensor that the function itself makes is part of it") {
+  const auto f = jit([](const Tensor& x) { return take(x, tensor({2, 0})) * tensor({1.0, 10.0}); });
+  CHECK(close(f(tensor({1.0, 2.0, 3.0})), {3, 10}));
+  CHECK(close(f(tensor({4.0, 5.0, 6.0})), {6, 40}));
+}
+
 TEST_CASE("compile makes the program ahead of the first call") {
   const auto f = jit([](const Tensor& x) { return x + 1; });
   f.compile(ones({3}));

@@ -1,6 +1,7 @@
 // JAX's values, in both streams.
 #include <catch2/catch_test_macros.hpp>
 
+#include "runtime/log.h"
 #include "tests/frontend/values.h"
 
 using namespace gradus;
@@ -114,4 +115,32 @@ TEST_CASE("bounds of uniform numbers") {
   CHECK(gradus::min(x).item<float>() >= -3);
   CHECK(gradus::max(x).item<float>() < 2);
   CHECK(gradus::max(x).item<float>() > 1.9f);
+}
+
+TEST_CASE("a key that is used twice in a graph is a warning with both lines") {
+  std::vector<std::string> lines;
+  const ScopedLogSink sink([&](LogLevel, std::string_view text) { lines.emplace_back(text); });
+  std::string first, second;
+  const auto twice = jit([&](const Tensor& key) {
+    const Tensor x = random::uniform(key, {2});
+    first = here(-1);
+    const Tensor y = random::normal(key, {2});
+    second = here(-1);
+    return x + y;
+  });
+  twice(random::key(0));
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0] == "[random::normal] a key is used twice, so equal numbers are drawn; first at " +
+                        first + "; " + second + "; split the key and use each part once");
+  lines.clear();
+  jit([&](const Tensor& key) {
+    const auto [a, b] = random::split(key);
+    return random::uniform(a, {2}) + random::uniform(b, {2});
+  })(random::key(0));
+  // Folding numbers into one key is what fold_in is for.
+  jit([&](const Tensor& key) {
+    return random::uniform(random::fold_in(key, 1), {2}) +
+           random::uniform(random::fold_in(key, 2), {2});
+  })(random::key(0));
+  CHECK(lines.empty());
 }
