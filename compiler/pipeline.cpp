@@ -52,12 +52,12 @@ struct Lowered {
   schedule::ProgramPlan plan;
 };
 
-Lowered lower(const ir::Graph& graph) {
+Lowered lower(const ir::Graph& graph, const schedule::PlaceOptions& place = {}) {
   Lowered l{run_passes(graph), {}, {}};
   {
     const ScopedTimer timer("compile", "schedule");
     l.schedule = schedule::translate(l.graph);
-    schedule::place(l.schedule);
+    schedule::place(l.schedule, place);
   }
   const ScopedTimer timer("compile", "lower");
   const codegen::CpuTarget t = target();
@@ -169,7 +169,7 @@ std::string stage_text(const ir::Graph& graph, std::string_view stage) {
                       .remedy = "--list-stages shows the stages"});
   }
   const Lowered l = lower(graph);
-  if (stage == "regions") return to_string(l.schedule) + to_string(l.plan);
+  if (stage == "regions") return describe(l.schedule, l.graph) + to_string(l.plan);
   const auto kernels = distinct_kernels(l.plan);
   std::vector<const loop::Kernel*> pointers;
   std::string text;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "compiler/ir/graph.h"
+#include "compiler/schedule/plan.h"
 #include "runtime/executable.h"
 
 namespace gradus {
@@ -16,6 +17,8 @@ struct CompileOptions {
   std::string name = "main";
   /// Evaluate plainly in double precision instead of generating code.
   bool reference = false;
+  /// Of scheduling; tests cut small graphs up as if they were large.
+  schedule::PlaceOptions place;
 };
 
 std::shared_ptr<const Executable> compile(const ir::Graph& graph, const CompileOptions& options = {});

@@ -1,6 +1,7 @@
 #include "compiler/schedule/atoms.h"
 
 #include <algorithm>
+#include <map>
 
 namespace gradus::schedule {
 
@@ -11,6 +12,18 @@ bool is_identity(const ops::DimIndex& index, std::span<const int64_t> axes, int6
   return !index.data && index.constant == 0 && index.terms.size() == 1 &&
          index.terms[0].second == 1 && axes[index.terms[0].first] == extent;
 }
+
+namespace {
+
+/// Each divides the next.
+bool is_chain(const std::vector<int64_t>& ascending) {
+  for (size_t i = 1; i < ascending.size(); ++i) {
+    if (ascending[i] % ascending[i - 1] != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
 
 Atoms::Atoms(const ir::Graph& graph, const std::vector<ops::Space>& spaces,
              const std::vector<char>& regroups, const std::vector<char>& aliases)
@@ -110,24 +123,30 @@ bool Atoms::refine(const Regroup& regroup) {
   }
   std::ranges::sort(marks);
   marks.erase(std::ranges::unique(marks).begin(), marks.end());
-  for (size_t i = 1; i < marks.size(); ++i) {
-    if (marks[i] % marks[i - 1] != 0) return false;
-  }
-  bool changed = false;
+  if (!is_chain(marks)) return false;
+  // Both sides may have dimensions of one class, whose cuts must then agree as well.
+  std::map<int, std::vector<int64_t>> refined;
   for (const auto* keys : {&regroup.in, &regroup.out}) {
     int64_t base = 1;
     for (size_t i = keys->size(); i-- > 0;) {
-      auto& cuts = cuts_[classes_.find((*keys)[i])];
+      const int root = classes_.find((*keys)[i]);
+      auto& cuts = refined.try_emplace(root, cuts_[root]).first->second;
       const int64_t top = base * extent_[(*keys)[i]];
       for (int64_t m : marks) {
-        if (m <= base || m >= top) continue;
-        const auto at = std::ranges::lower_bound(cuts, m / base);
-        if (at != cuts.end() && *at == m / base) continue;
-        cuts.insert(at, m / base);
-        changed = true;
+        if (m > base && m < top) cuts.push_back(m / base);
       }
       base = top;
     }
+  }
+  bool changed = false;
+  for (auto& [root, cuts] : refined) {
+    std::ranges::sort(cuts);
+    cuts.erase(std::ranges::unique(cuts).begin(), cuts.end());
+    if (!is_chain(cuts)) return false;
+  }
+  for (auto& [root, cuts] : refined) {
+    changed |= cuts.size() != cuts_[root].size();
+    cuts_[root] = std::move(cuts);
   }
   return changed;
 }

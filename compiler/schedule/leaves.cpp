@@ -77,6 +77,12 @@ bool Leaves::is_tight(int v, const Read& r) const {
   return rest == 1 || (rest <= nominal::kRow && row_[r.source] <= nominal::kRow);
 }
 
+/// Every atom at an index of its own: the value can be computed at the point where it is read.
+bool is_in_place(const Read& r) {
+  return r.guards.empty() &&
+         std::ranges::all_of(r.spans, [](const Span& s) { return s.hi == s.lo + 1 && !s.data; });
+}
+
 /// An operand of products that is evaluated where they read it: cost * (reads - 1) <= store + load.
 bool Leaves::folds(int u) const {
   const Node& m = st_.nodes[u];
@@ -88,6 +94,9 @@ bool Leaves::folds(int u) const {
   }
   const auto points = static_cast<double>(std::max<int64_t>(1, m.points()));
   return std::ranges::all_of(st_.users[u], [&](const Use& w) {
+    if (st_.options.grouping == LeafGrouping::CodeGeneration && !is_in_place(st_.read(w))) {
+      return false;
+    }
     const Node& n = st_.nodes[w.node];
     const double reads = static_cast<double>(n.points()) / points /
                          static_cast<double>(nominal::kReuse * nominal::kLanes);

@@ -14,16 +14,16 @@ using loop::Piece;
 
 /// Elementwise work (flop per element) from which it is not repeated in several kernels.
 constexpr double kExpensive = 8;
-/// Work (flop per element) in one kernel: longer leaves are cut into runs of so much (code generation
-/// costs ~20 us an instruction), whose constants become arguments: equal runs share one kernel.
+/// Work (flop per element) in one kernel: longer leaves are cut into runs of so much (code
+/// generation costs ~20 us an instruction), whose constants become arguments: equal runs share one
+/// kernel.
 constexpr double kRun = 200;
 constexpr size_t kMostRoots = 32;
 
 /// Every atom by itself, unguarded, at an index that is not data: can be evaluated in place.
 bool is_pointwise(const Read& r) {
-  return r.guards.empty() && !r.partial && std::ranges::all_of(r.spans, [](const Span& s) {
-    return s.hi == s.lo + 1 && !s.data;
-  });
+  return r.guards.empty() && !r.partial &&
+         std::ranges::all_of(r.spans, [](const Span& s) { return s.hi == s.lo + 1 && !s.data; });
 }
 
 class LeafCutter {
@@ -37,6 +37,7 @@ class LeafCutter {
  private:
   std::vector<Piece> cut();
   void find_classes();
+  bool is_at_same_point(int v, const Read& r) const;
   void find_materialised();
   std::vector<Piece> around_product(int product);
   std::vector<Piece> by_roots();
@@ -60,7 +61,8 @@ std::vector<Piece> LeafCutter::run() {
   auto pieces = cut();
   for (Piece& p : pieces) {
     p.constants_as_arguments |= in_runs_;
-    for (int v : p.nodes) p.classes[v] = classes_.at(v);
+    for (int v : p.nodes)
+      p.classes[v] = classes_.at(v);
   }
   return pieces;
 }
@@ -72,12 +74,11 @@ std::vector<Piece> LeafCutter::cut() {
   return by_roots();
 }
 
-/// A product with what is folded into its operands and what follows at its own points. Operands that
-/// others read too are kernels of their own.
+/// A product with what is folded into its operands and what follows at its own points. Operands
+/// that others read too are kernels of their own.
 std::vector<Piece> LeafCutter::around_product(int product) {
   const auto outside = [&](int v) {
-    return s_.stored[v] ||
-           std::ranges::any_of(users_[v], [&](int w) { return !own_.contains(w); });
+    return s_.stored[v] || std::ranges::any_of(users_[v], [&](int w) { return !own_.contains(w); });
   };
   std::set<int> below{product}, above;
   for (int v : leaf_) {
@@ -103,7 +104,8 @@ std::vector<Piece> LeafCutter::around_product(int product) {
     pieces = LeafCutter(s_, users_, before).run();
   }
   std::set<int> done;
-  for (const Piece& q : pieces) done.insert(q.materialised.begin(), q.materialised.end());
+  for (const Piece& q : pieces)
+    done.insert(q.materialised.begin(), q.materialised.end());
   for (int v : leaf_) {
     if (done.contains(v)) continue;
     p.nodes.push_back(v);
@@ -120,23 +122,55 @@ void LeafCutter::find_classes() {
     first[v] = axes;
     axes += static_cast<int>(s_.nodes[v].extents.size());
   }
+  // A class is a loop, so two axes of one node are never in one class: of x + transpose(x) one read
+  // stays out.
   UnionFind joined(static_cast<size_t>(axes));
+  std::vector<std::map<int, int>> members(static_cast<size_t>(axes));  // node -> axis, by root
+  for (int v : leaf_) {
+    const auto count = static_cast<int>(s_.nodes[v].extents.size());
+    for (int a = 0; a < count; ++a)
+      members[first[v] + a] = {{v, a}};
+  }
+  const auto join = [&](int x, int y) {
+    x = joined.find(x);
+    y = joined.find(y);
+    if (x == y) return;
+    if (members[x].size() > members[y].size()) std::swap(x, y);
+    for (auto [v, a] : members[x]) {
+      const auto it = members[y].find(v);
+      if (it != members[y].end() && it->second != a) return;
+    }
+    members[y].merge(members[x]);
+    joined.join(x, y);
+  };
   for (int v : leaf_) {
     for (const Read& r : s_.nodes[v].reads) {
       if (!own_.contains(r.source)) continue;
-      for (auto [from, to] : r.same) joined.join(first[r.source] + from, first[v] + to);
+      for (auto [from, to] : r.same)
+        join(first[r.source] + from, first[v] + to);
     }
   }
   for (int v : leaf_) {
     auto& classes = classes_[v];
     const auto count = static_cast<int>(s_.nodes[v].extents.size());
-    for (int a = 0; a < count; ++a) classes.push_back(joined.find(first[v] + a));
+    for (int a = 0; a < count; ++a)
+      classes.push_back(joined.find(first[v] + a));
   }
+}
+
+/// Whether loops over the classes that are at a point of v are at the point that it reads.
+bool LeafCutter::is_at_same_point(int v, const Read& r) const {
+  const auto &to = classes_.at(v), &from = classes_.at(r.source);
+  std::vector<char> met(static_cast<size_t>(s_.nodes[r.source].parallel), 0);
+  for (auto [d, a] : r.same)
+    met[d] = from[d] == to[a];
+  return r.guards.empty() && std::ranges::all_of(met, [](char m) { return m != 0; });
 }
 
 std::set<int> LeafCutter::parallel_classes(int v) const {
   std::set<int> c;
-  for (int a = 0; a < s_.nodes[v].parallel; ++a) c.insert(classes_.at(v)[a]);
+  for (int a = 0; a < s_.nodes[v].parallel; ++a)
+    c.insert(classes_.at(v)[a]);
   return c;
 }
 
@@ -153,7 +187,8 @@ void LeafCutter::find_materialised() {
                : 0;
   };
   double total = 0, sum = 0;
-  for (int v : leaf_) total += work(v);
+  for (int v : leaf_)
+    total += work(v);
   in_runs_ = total > 2 * kRun;
   int run = 0;
   for (int v : leaf_) {
@@ -197,18 +232,21 @@ std::vector<Piece> LeafCutter::by_roots() {
   std::vector<Group> groups;
   std::map<int, size_t> group_of;
   std::map<int, std::set<int>> cone;  // node -> nodes evaluated in place for it, itself included
-  std::map<int, std::set<int>> needs;  // node -> roots that its cone reads
+  // node -> roots that its cone reads, and whether at another point than that of the loops
+  std::map<int, std::map<int, bool>> needs;
   for (int v : leaf_) {
     const Node& n = s_.nodes[v];
     cone[v] = {v};
     for (const Read& r : n.reads) {
       if (!own_.contains(r.source)) continue;
       const int u = r.source;
+      const bool elsewhere = !is_at_same_point(v, r);
       if (materialised_.contains(u) || loop::accumulates(s_.nodes[u])) {
-        needs[v].insert(u);
+        needs[v][u] |= elsewhere;
       } else {
         cone[v].insert(cone[u].begin(), cone[u].end());
-        needs[v].insert(needs[u].begin(), needs[u].end());
+        for (auto [root, away] : needs[u])
+          needs[v][root] |= away || elsewhere;
       }
     }
     if (!materialised_.contains(v) && !loop::accumulates(n)) continue;
@@ -216,9 +254,10 @@ std::vector<Piece> LeafCutter::by_roots() {
     const auto reduced = reduced_classes(v);
     const bool labelled = !s_.label[v].empty(), lanes = loop::reduces_in_lanes(n);
     size_t after = 0;  // groups before this one are needed complete
-    for (int u : needs[v]) {
+    for (auto [u, elsewhere] : needs[v]) {
       // A value of the same group is at hand only at the same point.
-      const bool joins = parallel_classes(u) == parallel && (reduced.empty() || !loop::accumulates(s_.nodes[u]));
+      const bool joins = !elsewhere && parallel_classes(u) == parallel &&
+                         (reduced.empty() || !loop::accumulates(s_.nodes[u]));
       after = std::max(after, group_of.at(u) + (joins && reduced.empty() ? 0 : 1));
     }
     size_t g = after;
@@ -243,20 +282,25 @@ std::vector<Piece> LeafCutter::by_roots() {
     }
     group_of[v] = g;
   }
+  std::set<int> complete = materialised_;  // roots that go through memory
+  for (auto [v, g] : group_of) {
+    for (auto [u, elsewhere] : needs[v]) {
+      if (elsewhere || group_of.at(u) != g) complete.insert(u);
+    }
+  }
   std::map<int, size_t> place;
-  for (size_t i = 0; i < leaf_.size(); ++i) place[leaf_[i]] = i;
+  for (size_t i = 0; i < leaf_.size(); ++i)
+    place[leaf_[i]] = i;
   std::vector<Piece> pieces;
   for (const Group& g : groups) {
     Piece p;
     std::set<int> nodes;
-    for (int r : g.roots) nodes.insert(cone[r].begin(), cone[r].end());
-    const std::set<int> roots(g.roots.begin(), g.roots.end());
+    for (int r : g.roots)
+      nodes.insert(cone[r].begin(), cone[r].end());
     p.nodes.assign(nodes.begin(), nodes.end());
     std::ranges::sort(p.nodes, {}, [&](int v) { return place.at(v); });
     for (int r : g.roots) {
-      bool memory = materialised_.contains(r);
-      for (int w : users_[r]) memory |= !nodes.contains(w);
-      if (memory) p.materialised.insert(r);
+      if (complete.contains(r)) p.materialised.insert(r);
     }
     pieces.push_back(std::move(p));
   }
@@ -269,12 +313,14 @@ std::vector<RegionPiece> cut_pieces(const Schedule& schedule) {
   std::vector<std::vector<int>> users(schedule.nodes.size());
   for (int v = 0; v < static_cast<int>(schedule.nodes.size()); ++v) {
     if (schedule.nodes[v].kind == NodeKind::Dead) continue;
-    for (const Read& r : schedule.nodes[v].reads) users[r.source].push_back(v);
+    for (const Read& r : schedule.nodes[v].reads)
+      users[r.source].push_back(v);
   }
   std::vector<RegionPiece> pieces;
   for (int r = 0; r < static_cast<int>(schedule.regions.size()); ++r) {
     for (const auto& leaf : schedule.regions[r].leaves) {
-      for (Piece& p : LeafCutter(schedule, users, leaf).run()) pieces.push_back({std::move(p), r});
+      for (Piece& p : LeafCutter(schedule, users, leaf).run())
+        pieces.push_back({std::move(p), r});
     }
   }
   return pieces;

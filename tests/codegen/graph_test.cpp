@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "compiler/codegen/kernel_library.h"
+#include "compiler/ops/build.h"
 #include "compiler/ir/parse.h"
 #include "compiler/ops/reference_values.h"
 #include "compiler/pipeline.h"
@@ -11,6 +12,7 @@
 #include "tests/support/arrays.h"
 #include "tests/support/op_samples.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/random_views.h"
 #include "tests/support/workloads.h"
 
 namespace gradus {
@@ -106,6 +108,35 @@ TEST_CASE("random graphs give what the reference says, whatever the lanes and th
     CHECK(same_bits(run_with(graph, inputs, 8, 2), got));
     CHECK(same_bits(run_with(graph, inputs, 4, 3), got));
   }
+}
+
+TEST_CASE("random views, cut up as if they were large, give what the reference says") {
+  for (uint32_t seed : {3, 144, 147, 217, 500, 501, 502, 503, 504, 505, 506, 507, 508, 509, 510}) {
+    const ir::Graph graph = testing::random_views(seed, 24);
+    testing::Random random(seed);
+    Arrays inputs;
+    for (const Type& t : graph.input_types()) {
+      inputs.push_back(testing::random_array(t, {}, random));
+    }
+    INFO("seed " << seed);
+    const Arrays expected = run(*make_reference_executable(graph), inputs);
+    for (double barrier : {4000.0, 0.0}) {
+      CompileOptions options;
+      options.place.barrier = barrier;
+      CHECK(testing::difference(run(*compile(graph, options), inputs), expected, 1e-9) == "");
+    }
+  }
+}
+
+TEST_CASE("a value is read at two points of one nest") {
+  ir::Builder b;
+  const ir::Value x = ops::tanh(b, b.parameter({DType::F64, {4, 4}}));
+  const ir::Value y = ops::add(b, ops::neg(b, x), ops::transpose(b, x, {1, 0}));
+  const ir::Graph graph = b.finish(std::array{y, ops::reduce_sum(b, y, {0})});
+  testing::Random random(1);
+  const Arrays inputs{testing::random_array({DType::F64, {4, 4}}, {}, random)};
+  const Arrays expected = run(*make_reference_executable(graph), inputs);
+  CHECK(testing::difference(run(*compile(graph), inputs), expected, 1e-9) == "");
 }
 
 TEST_CASE("a training step has the same bits with any lanes, threads and caches") {

@@ -4,7 +4,7 @@
 
 #include "compiler/ir/print.h"
 #include "tests/schedule/compare.h"
-#include "tests/schedule/random_views.h"
+#include "tests/support/random_views.h"
 #include "tests/support/workloads.h"
 
 namespace gradus::schedule {

@@ -67,6 +67,13 @@ TEST_CASE("cuts cross chains of elementwise ops and of reshapes") {
   CHECK(copies == 1);
 }
 
+TEST_CASE("both sides of a reshape have a dimension of one class, cut differently") {
+  Builder b;
+  const Value x = ops::tanh(b, b.parameter(f64({3, 6})));
+  const Value y = ops::reshape(b, x, {6, 3});  // cuts one 6 into 2 x 3, the other into 3 x 2
+  translated(b, {ops::dot(b, x, y, {{1}, {0}, {}, {}})});
+}
+
 TEST_CASE("a reshape without common factors is a copy that reads one flat index") {
   Builder b;
   const Value x = ops::tanh(b, b.parameter(f64({4, 6})));

@@ -1,4 +1,4 @@
-#include "tests/schedule/random_views.h"
+#include "tests/support/random_views.h"
 
 #include <algorithm>
 #include <numeric>
