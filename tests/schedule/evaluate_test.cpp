@@ -77,7 +77,7 @@ TEST_CASE("random graphs of views, reductions and products") {
 TEST_CASE("random graphs under a machine on which everything is worth a barrier") {
   // Small values then get carriers, partial sums, phases and repeats.
   Seen seen;
-  for (uint32_t seed = 0; seed < 200; ++seed) {
+  for (uint32_t seed = 0; seed < 300; ++seed) {
     INFO("seed " << seed);
     const ir::Graph graph = testing::random_views(seed, 25);
     testing::Random random(seed);

@@ -39,7 +39,7 @@ std::string text_of(const ir::Graph& converted) {
 
 TEST_CASE("placements of published training steps") {
   for (const char* name : {"s3", "s1", "s4", "clip_adamw", "transformer", "chain_10m", "accuracy",
-                           "embedding", "s3_batch1", "hessian_vector"}) {
+                           "embedding", "s3_batch1", "hessian_vector", "s0", "s2"}) {
     INFO(name);
     const std::string folder = GRADUS_SOURCE_DIR "/tests/golden/";
     const std::string text = text_of(ir::parse_file(folder + "graphs/" + name + ".gr"));
