@@ -120,8 +120,7 @@ TEST_CASE("A chain of 100,000 nodes is differentiated, batched and simplified in
       const ir::Graph f = chain(n, {3});
       gradient = transforms::gradient(f, kFirst);
       batched = transforms::batch(f, kFirst, kFirst, 2);
-      for (const transforms::Pass& pass : transforms::passes())
-        gradient = pass.run(gradient);
+      simplified = transforms::simplify(f);
     });
     CHECK(gradient.size() > static_cast<size_t>(2 * n));
     CHECK(batched.size() > static_cast<size_t>(n));
