@@ -140,7 +140,8 @@ TEST_CASE("stacks of three transforms") {
     // Forward over reverse is reverse over forward.
     const auto [g, forward] = jvp([&](const Tensor& x) { return grad(total)(x, c); }, xs, ts);
     const auto along = [&](const Tensor& x) {
-      const auto [value, derivative] = jvp([&](const Tensor& y) { return total(y, c); }, x, ts);
+      const auto of_y = [&](const Tensor& y) { return total(y, constant(c)); };
+      const auto [value, derivative] = jvp(of_y, x, constant(ts));
       return derivative;
     };
     CHECK(close(grad(along)(xs), forward, 1e-3));
