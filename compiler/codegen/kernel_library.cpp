@@ -1,5 +1,7 @@
 #include "compiler/codegen/kernel_library.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <mutex>
@@ -10,7 +12,9 @@
 #include "runtime/build_id.h"
 #include "runtime/device.h"
 #include "runtime/hash.h"
+#include "runtime/error.h"
 #include "runtime/kernel_cache.h"
+#include "runtime/log.h"
 #include "runtime/profile.h"
 
 namespace gradus::codegen {
@@ -89,6 +93,17 @@ void emit(Batch& batch, const CpuTarget& target) {
   batch.name = name_of(batch);
 }
 
+struct Linked {
+  std::shared_ptr<const LinkedCode> code;
+  std::vector<LeafFunction> functions;
+};
+
+Linked link(const Batch& batch) {
+  Linked linked{link_object(batch.object), {}};
+  for (const Missing& m : batch.kernels) linked.functions.push_back(linked.code->function(m.kernel.name));
+  return linked;
+}
+
 /// One batch, or two on two threads.
 std::vector<Batch> emit_batches(std::vector<Missing> missing, const CpuTarget& target) {
   if (missing.empty()) return {};
@@ -148,9 +163,17 @@ std::vector<CompiledKernel> compile_kernels(std::span<const loop::Kernel* const>
   for (Batch& b : emit_batches(std::move(missing), target)) batches.push_back(std::move(b));
   for (Batch& b : batches) {
     const ScopedTimer timer("compile", "link");
-    const auto code = link_object(b.object);
-    std::vector<LeafFunction> functions;
-    for (const Missing& m : b.kernels) functions.push_back(code->function(m.kernel.name));
+    Linked linked;
+    try {
+      linked = link(b);
+    } catch (const InternalError& e) {
+      if (!b.from_disk) throw;
+      // A whole entry that is no object of this build's: made again, and replaced below.
+      GRADUS_LOG(Warning, "a cached object cannot be linked: {}", e.what());
+      b.from_disk = false;
+      emit(b, target);
+      linked = link(b);
+    }
     if (disk && !b.from_disk) {
       disk->store(std::string(kBatchPrefix) + b.name, b.object);
       for (const Missing& m : b.kernels) disk->store(m.key, b.name);
@@ -158,7 +181,7 @@ std::vector<CompiledKernel> compile_kernels(std::span<const loop::Kernel* const>
     std::scoped_lock lock(l.mutex);
     (b.from_disk ? l.statistics.from_disk : l.statistics.compiled) += b.kernels.size();
     for (size_t i = 0; i < b.kernels.size(); ++i) {
-      l.kernels.emplace(b.kernels[i].key, CompiledKernel{functions[i], code});
+      l.kernels.emplace(b.kernels[i].key, CompiledKernel{linked.functions[i], linked.code});
     }
   }
   std::scoped_lock lock(l.mutex);
