@@ -9,6 +9,7 @@
 #include "compiler/codegen/kernel_library.h"
 #include "compiler/dump.h"
 #include "compiler/ir/print.h"
+#include "compiler/ir/verify.h"
 #include "compiler/reference.h"
 #include "compiler/schedule/assemble.h"
 #include "compiler/schedule/plan.h"
@@ -30,12 +31,20 @@ constexpr Stage kStages[] = {
     {"asm", "the leaf kernels as assembly"},
 };
 
+#ifdef GRADUS_CHECKS
+constexpr bool kChecks = true;
+#else
+constexpr bool kChecks = false;
+#endif
+
 ir::Graph run_passes(const ir::Graph& graph) {
+  if (kChecks) ir::verify(graph);
   ir::Graph current = graph;
   for (const auto& pass : transforms::passes()) {
     if (pass.optional && options().is_disabled(pass.name)) continue;
     const ScopedTimer timer("compile", pass.name);
     current = pass.run(current);
+    if (kChecks) ir::verify(current);
   }
   return current;
 }
@@ -43,6 +52,16 @@ ir::Graph run_passes(const ir::Graph& graph) {
 codegen::CpuTarget target() {
   const int lanes = options().vector_lanes;
   return lanes ? codegen::host_target_with_lanes(lanes) : codegen::host_target();
+}
+
+void verify_kernels(const schedule::ProgramPlan& plan) {
+  for (const auto& phase : plan.phases) {
+    for (const auto& step : phase) {
+      for (const auto& call : step.calls) {
+        if (!call.is_pack) loop::verify(call.leaf.kernel);
+      }
+    }
+  }
 }
 
 /// Everything but machine code.
@@ -62,6 +81,7 @@ Lowered lower(const ir::Graph& graph, const schedule::PlaceOptions& place = {}) 
   const ScopedTimer timer("compile", "lower");
   const codegen::CpuTarget t = target();
   l.plan = schedule::assemble(l.graph, l.schedule, {t.lanes, t.registers});
+  if (kChecks) verify_kernels(l.plan);
   return l;
 }
 
