@@ -46,11 +46,21 @@ class Maker {
   int rank(Value v) { return b_.type(v).rank(); }
   Shape shape(Value v) { return b_.type(v).shape; }
 
+  int64_t random_extent() {
+    return options_
+        .extents[static_cast<size_t>(below(static_cast<int64_t>(options_.extents.size())))];
+  }
+
   Shape random_shape() {
     Ints extents;
     for (int64_t d = below(4); d > 0; --d)
-      extents.push_back(1 + below(3));
-    return Shape(extents);
+      extents.push_back(random_extent());
+    Shape shape(extents);
+    while (shape.elements() > options_.most_elements) {
+      extents.pop_back();
+      shape = Shape(extents);
+    }
+    return shape;
   }
 
   Ints random_axes(int rank) {
@@ -90,7 +100,9 @@ class Maker {
     (this->*steps[random_() % std::size(steps)])();
     const Value v = pool_.back();
     // Values stay small, in number and in size.
-    if (b_.type(v).elements() > 64) pool_.back() = ops::reduce_sum(b_, v, {0});
+    if (b_.type(v).elements() > options_.most_elements) {
+      pool_.back() = ops::reduce_sum(b_, v, {0});
+    }
     pool_.back() = coin() ? pool_.back() : ops::tanh(b_, pool_.back());
   }
 
@@ -188,7 +200,7 @@ class Maker {
     const Value x = any();
     if (rank(x) > 3) return pool_.push_back(x);
     const auto axis = static_cast<int>(below(rank(x) + 1));
-    pool_.push_back(ops::insert_axis(b_, x, axis, 1 + below(3)));
+    pool_.push_back(ops::insert_axis(b_, x, axis, random_extent()));
   }
 
   void slice() {
@@ -242,6 +254,11 @@ class Maker {
         break;
       }
     }
+    int64_t points = b_.type(x).elements();
+    for (int j = 0; j < rank(y); ++j) {
+      if (!taken[static_cast<size_t>(j)]) points *= shape(y)[j];
+    }
+    if (points > 64 * options_.most_elements) return pool_.push_back(x);
     pool_.push_back(ops::tanh(b_, ops::dot(b_, x, y, dims)));
   }
 
