@@ -213,8 +213,10 @@ VjpOutcome run_vjp(SourcePos where, const Traceable& call,
   state->outputs.resize(primary);
   state->used.resize(split.linear.outputs().size());
   for (size_t i = 0; i < primary; ++i) {
+    // Tangents follow the function's own outputs.
     const int tangent = linearized.tangent[i];
-    if (tangent >= 0) state->used[static_cast<size_t>(tangent)] = i;
+    if (tangent < 0) continue;
+    state->used[static_cast<size_t>(tangent) - closed.graph.outputs().size()] = i;
   }
   const std::vector<Tensor> results = inline_here(split.primal, leaves.tensors, closed.captured);
   const size_t outputs = closed.graph.outputs().size();

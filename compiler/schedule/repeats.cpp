@@ -164,6 +164,7 @@ int Repeats::begin_copy(const Key& key) {
   copy.out = false;
   const int c = st_.add(std::move(copy));
   made_.emplace(key, c);
+  stored_.resize(st_.nodes.size(), 0);
   st_.phase[c] = phase;
   st_.label[c] = label;
   st_.s.is_private[c] = label.empty();
