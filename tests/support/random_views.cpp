@@ -158,7 +158,7 @@ class RandomViews {
   }
 
   /// Some value of that shape.
-  Value like(const Shape& shape) {
+  Value like(Shape shape) {
     for (int i = 0; i < 8; ++i) {
       const Value y = any();
       if (b_.type(y).shape == shape) return y;
