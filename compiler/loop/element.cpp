@@ -219,7 +219,10 @@ V ElementBuilder::load(const Read& read, const Point& at, V data, V otherwise) {
     }
   }
   if (read.guards.empty() && whole_atoms && !read.partial) return value(read.source, below);
-  ElementInput in{.kind = ElementInput::Kind::Load, .dtype = u.dtype, .fill = read.fill, .otherwise = otherwise};
+  ElementInput in{.kind = ElementInput::Kind::Load,
+                  .dtype = u.dtype,
+                  .fill = read.fill,
+                  .otherwise = otherwise};
   const Storage& storage = storage_.at(read.source);
   in.position.node = read.source;
   for (const schedule::Span& s : read.spans) {

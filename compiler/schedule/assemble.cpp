@@ -24,7 +24,10 @@ constexpr int64_t kLeastChunk = 64;
 class Assembler {
  public:
   Assembler(const ir::Graph& graph, const Schedule& schedule, loop::VectorUnit unit)
-      : graph_(graph), s_(schedule), unit_(unit), memory_(schedule, static_cast<int>(graph.inputs().size() + graph.outputs().size())) {}
+      : graph_(graph),
+        s_(schedule),
+        unit_(unit),
+        memory_(schedule, static_cast<int>(graph.inputs().size() + graph.outputs().size())) {}
   ProgramPlan run();
 
  private:
