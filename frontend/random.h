@@ -52,4 +52,12 @@ Tensor truncated_normal(Arg key, double low, double high, Shape shape, DType dty
 /// true with probability p.
 Tensor bernoulli(Arg key, Arg p, Shape shape, Stream stream = default_stream());
 
+/// 0 … n-1 in random order, i32[n], as jax.random.permutation(key, n): sorted, stably, by random
+/// words, as often as it takes that ties hardly decide anything (⌈3 ln n / ln(2^32 - 1)⌉ times).
+/// The key must be concrete, for the sort runs on the host: TraceError for a traced one. ValueError
+/// unless 0 <= n < 2^31.
+Tensor permutation(Arg key, int64_t n, Stream stream = default_stream());
+/// The entries of an axis of x in that order. x may be traced; the order is then a constant.
+Tensor permutation(Arg key, const Tensor& x, int axis = 0, Stream stream = default_stream());
+
 }  // namespace gradus::random

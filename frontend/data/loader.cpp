@@ -4,17 +4,14 @@
 
 namespace gradus::data::detail {
 
-void fail_batch_size(int64_t got) {
-  throw ValueError(
-      {.op = "loader",
-       .what = fmt::format("a batch has at least one item; got a batch size of {}", got)});
-}
-
-void fail_order(int64_t index, int64_t items) {
-  throw ValueError({.op = "loader",
-                    .what = fmt::format("order names an item that is not there; got {}, expected "
-                                        "0 to {}",
-                                        index, items - 1)});
+void check_order(const std::vector<int64_t>& order, int64_t items) {
+  for (int64_t index : order) {
+    if (index >= 0 && index < items) continue;
+    throw ValueError({.op = "loader",
+                      .what = fmt::format("order names an item that is not there; got {}, expected "
+                                          "0 to {}",
+                                          index, items - 1)});
+  }
 }
 
 }  // namespace gradus::data::detail

@@ -51,6 +51,18 @@ for partitionable in (True, False):
                         jax.random.truncated_normal(key, -2, 2, (7,), "float32")))
         draws = jax.random.bernoulli(key, np.float32(0.3), (9,))
         rows.append(row("bernoulli", partitionable, seed, (9,), "Bool", draws))
+        for n in (0, 1, 2, 10, 1700):
+            order = jax.random.permutation(key, n)
+            # A long one by its polynomial hash, so that the file stays small.
+            if n > 10:
+                digest = 0
+                for i in order:
+                    digest = (digest * 1000003 + int(i)) % 2**32
+                order = [digest]
+            rows.append(row("permutation", partitionable, seed, (n,), "U32", order))
+        x = np.arange(12).reshape(3, 4)
+        rows.append(row("permuted_axis", partitionable, seed, (3, 4), "U32",
+                        jax.random.permutation(key, x, axis=1)))
 
 target = pathlib.Path(__file__).with_name("random_golden.inc")
 target.write_text(f"// Written by random_golden.py with JAX {jax.__version__}.\n" + "".join(rows))

@@ -54,6 +54,17 @@ Tensor draw(const Golden& g) {
   if (kind == "uniform") return random::uniform(key, shape, 0.0, 1.0, g.dtype, g.stream);
   if (kind == "normal") return random::normal(key, shape, g.dtype, g.stream);
   if (kind == "bernoulli") return random::bernoulli(key, 0.3f, shape, g.stream);
+  if (kind == "permutation") {
+    const Tensor order = random::permutation(key, g.shape[0], g.stream);
+    if (g.shape[0] <= 10) return astype(order, DType::U32);
+    uint32_t digest = 0;
+    for (int32_t i : order.to_vector<int32_t>())
+      digest = digest * 1000003 + static_cast<uint32_t>(i);
+    return full({1}, digest, DType::U32);
+  }
+  if (kind == "permuted_axis") {
+    return random::permutation(key, reshape(arange(12, DType::U32), shape), 1, g.stream);
+  }
   if (kind == "truncated_normal") {
     return random::truncated_normal(key, -2, 2, shape, g.dtype, g.stream);
   }
@@ -143,4 +154,22 @@ TEST_CASE("a key that is used twice in a graph is a warning with both lines") {
            random::uniform(random::fold_in(key, 2), {2});
   })(random::key(0));
   CHECK(lines.empty());
+}
+
+TEST_CASE("permutations are made on the host") {
+  const Tensor key = random::key(3);
+  CHECK(message_of<TraceError>(
+            [&] { jit([](const Tensor& k) { return random::permutation(k, 4); })(key); }) ==
+        "[random::permutation] the key is traced, and the sort that makes a permutation runs on "
+        "the host; got traced key[], expected a concrete one; " +
+            here() + "; draw the order outside the function and pass it as an argument");
+  CHECK_THROWS_AS(random::permutation(key, -1), ValueError);
+  CHECK_THROWS_AS(random::permutation(key, int64_t{1} << 31), ValueError);
+  CHECK_THROWS_AS(random::permutation(7, 4), DTypeError);
+  CHECK_THROWS_AS(random::permutation(arange(3), 4), DTypeError);
+  CHECK_THROWS_AS(random::permutation(key, arange(3), 1), ValueError);
+  // The order is a constant of a function that shuffles its argument.
+  const Tensor x = arange(6);
+  const Tensor shuffled = jit([&](const Tensor& y) { return random::permutation(key, y); })(x);
+  CHECK(ints(shuffled) == ints(random::permutation(key, 6)));
 }
