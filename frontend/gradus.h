@@ -6,3 +6,4 @@
 #include <gradus/random.h>
 #include <gradus/tensor.h>
 #include <gradus/transform.h>
+#include <gradus/window.h>

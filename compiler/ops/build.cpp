@@ -144,6 +144,16 @@ Value argmin(Builder& b, Value x, int axis) {
   return b.add(op, {x}, {int64_t{axis}});
 }
 
+Value first_max(Builder& b, Value x, int axis) {
+  GRADUS_OP("first_max");
+  return b.add(op, {x}, {int64_t{axis}});
+}
+
+Value first_min(Builder& b, Value x, int axis) {
+  GRADUS_OP("first_min");
+  return b.add(op, {x}, {int64_t{axis}});
+}
+
 Value dot(Builder& b, Value lhs, Value rhs, DotDims dims) {
   GRADUS_OP("dot");
   return b.add(op, {lhs, rhs},
@@ -195,6 +205,11 @@ Value concatenate(Builder& b, std::span<const Value> xs, int dim) {
 Value reverse(Builder& b, Value x, Ints axes) {
   GRADUS_OP("reverse");
   return b.add(op, {x}, {std::move(axes)});
+}
+
+Value windows(Builder& b, Value x, int axis, int64_t taps, int64_t stride, int64_t dilation) {
+  GRADUS_OP("windows");
+  return b.add(op, {x}, {int64_t{axis}, taps, stride, dilation});
 }
 
 Value gather(Builder& b, Value x, Value indices, int axis, int batch) {

@@ -83,6 +83,9 @@ Value reduce_and(Builder& b, Value x, Ints axes);
 Value reduce_or(Builder& b, Value x, Ints axes);
 Value argmax(Builder& b, Value x, int axis);
 Value argmin(Builder& b, Value x, int axis);
+/// reduce_max and reduce_min along one axis whose gradient goes to the first extreme element alone.
+Value first_max(Builder& b, Value x, int axis);
+Value first_min(Builder& b, Value x, int axis);
 
 struct DotDims {
   Ints lhs_contract, rhs_contract, lhs_batch, rhs_batch;
@@ -107,6 +110,9 @@ Value slice(Builder& b, Value x, Ints start, Ints limit, Ints stride);
 Value pad(Builder& b, Value x, Value fill, Ints low, Ints high, Ints interior);
 Value concatenate(Builder& b, std::span<const Value> xs, int dim);
 Value reverse(Builder& b, Value x, Ints axes);
+/// [.., extent, ..] -> [.., places, taps, ..]: element (place, tap) is x's at
+/// place * stride + tap * dilation.
+Value windows(Builder& b, Value x, int axis, int64_t taps, int64_t stride, int64_t dilation);
 
 /// x taken along `axis` at indices; `batch` leading dimensions are shared by both.
 Value gather(Builder& b, Value x, Value indices, int axis, int batch = 0);

@@ -362,6 +362,7 @@ void register_layout(Registry& registry) {
   registry.add(broadcast_row());
   registry.add(reverse_row());
   register_layout_windows(registry);
+  register_windows(registry);
 }
 
 }  // namespace gradus::ops

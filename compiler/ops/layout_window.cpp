@@ -302,6 +302,34 @@ Space pad_space(const SpaceContext& c) {
   return space;
 }
 
+/// Every element of x gets an axis of its own, which is filled up behind it; the fill behind the
+/// last element is then cut off by the padding at the end.
+Value pad_without_interior(Builder& b, Value x, Value fill, const Ints& low, const Ints& high,
+                           const Ints& interior) {
+  const Shape shape = b.type(x).shape;
+  Ints apart, behind, merged, end = high;
+  for (size_t d = 0; d < interior.size(); ++d) {
+    const int64_t extent = shape[static_cast<int>(d)];
+    apart.push_back(extent);
+    behind.push_back(0);
+    merged.push_back(extent * (interior[d] + 1));
+    if (interior[d] == 0) continue;
+    apart.push_back(1);
+    behind.push_back(interior[d]);
+    if (extent > 0) end[d] -= interior[d];
+  }
+  const Ints none(apart.size());
+  const Value spaced = pad(b, reshape(b, x, Shape(apart)), fill, none, behind, none);
+  return pad(b, reshape(b, spaced, Shape(merged)), fill, low, end, Ints(low.size()));
+}
+
+std::vector<Value> decompose_pad(Builder& b, std::span<const Value> in, const Attrs& attrs) {
+  const auto &low = std::get<Ints>(attrs[0]), &high = std::get<Ints>(attrs[1]),
+             &interior = std::get<Ints>(attrs[2]);
+  if (std::ranges::all_of(interior, [](int64_t i) { return i == 0; })) return {};
+  return {pad_without_interior(b, in[0], in[1], low, high, interior)};
+}
+
 OpDef pad_row() {
   OpDef op{.name = "pad",
            .family = Family::Layout,
@@ -315,6 +343,7 @@ OpDef pad_row() {
   op.transpose = transpose_pad;
   op.batch = batch_pad;
   op.simplify = simplify_pad;
+  op.decompose = decompose_pad;
   return op;
 }
 

@@ -141,6 +141,9 @@ struct OpDef {
   /// Rewrites x op 0 = x and the like; none = keep the node. Exact identities only.
   std::function<Value(Builder&, std::span<const Value>, const Attrs&)> simplify;
 
+  /// Other ops that compute the same, for the scheduler; nothing = keep the node.
+  std::function<std::vector<Value>(Builder&, std::span<const Value>, const Attrs&)> decompose;
+
   std::string no_jvp, no_transpose, no_batch, no_lowering;  // why the rule cannot exist
 
   /// Index of an attribute by name; GRADUS_CHECKs that it is there.

@@ -1,4 +1,5 @@
-// Rows of the reductions: reduce_sum … reduce_or over a set of axes, argmax and argmin over one.
+// Rows of the reductions: reduce_sum … reduce_or over a set of axes, argmax, argmin,
+// first_max and first_min over one.
 // Reduced axes vanish from the result. Sums and the like over nothing give the neutral element,
 // over one element that element (its sign of zero too); an extremum over nothing is an error.
 #include <fmt/format.h>
@@ -316,6 +317,20 @@ std::vector<Value> jvp_of_extremum(const JvpContext& c) {
   return {div(b, sum, count)};
 }
 
+RefArray reference_extremum(const ReferenceContext& c, const Ints& axes, bool largest) {
+  RefArray out = make_reference(c.out_types[0]);
+  std::vector<int64_t> best(static_cast<size_t>(out.type.elements()), -1);
+  for_each_reduced(c.in[0].type.shape, axes, [&](size_t to, size_t from) {
+    if (best[to] < 0 || is_beyond(c.in[0], from, static_cast<size_t>(best[to]), largest)) {
+      best[to] = static_cast<int64_t>(from);
+    }
+  });
+  for (size_t i = 0; i < best.size(); ++i) {
+    copy_element(c.in[0], best[i], out, static_cast<int64_t>(i));
+  }
+  return out;
+}
+
 OpDef extremum_row(std::string name, bool largest) {
   OpDef op = reduce_row(std::move(name));
   op.reduction = largest ? loop::ReduceOp::Max : loop::ReduceOp::Min;
@@ -326,17 +341,7 @@ OpDef extremum_row(std::string name, bool largest) {
     return result;
   };
   op.reference = [largest](const ReferenceContext& c) -> std::vector<RefArray> {
-    RefArray out = make_reference(c.out_types[0]);
-    std::vector<int64_t> best(static_cast<size_t>(out.type.elements()), -1);
-    for_each_reduced(c.in[0].type.shape, c.ints("axes"), [&](size_t to, size_t from) {
-      if (best[to] < 0 || is_beyond(c.in[0], from, static_cast<size_t>(best[to]), largest)) {
-        best[to] = static_cast<int64_t>(from);
-      }
-    });
-    for (size_t i = 0; i < best.size(); ++i) {
-      copy_element(c.in[0], best[i], out, static_cast<int64_t>(i));
-    }
-    return {out};
+    return {reference_extremum(c, c.ints("axes"), largest)};
   };
   op.jvp = jvp_of_extremum;
   op.simplify = simplify_reduction<true>;
@@ -380,6 +385,13 @@ std::vector<Type> infer_arg(const InferContext& c) {
   return {{DType::I32, c.in[0].shape.without(static_cast<int>(axis))}};
 }
 
+std::vector<Batched> batch_of_one_axis(const BatchContext& c) {
+  const Batched x = c.in[0];
+  const int64_t axis = c.integer("axis");
+  const bool before = axis < x.axis;
+  return {{c.b.add(c.op, {x.value}, {before ? axis : axis + 1}), before ? x.axis - 1 : x.axis}};
+}
+
 OpDef arg_row(std::string name, bool largest) {
   OpDef op{
       .name = std::move(name), .family = Family::Reduce, .attributes = {{"axis", AttrKind::Int}}};
@@ -401,12 +413,7 @@ OpDef arg_row(std::string name, bool largest) {
     return {out};
   };
   op.space = [](const SpaceContext& c) { return reduce_space(c, {c.integer("axis")}); };
-  op.batch = [](const BatchContext& c) -> std::vector<Batched> {
-    const Batched x = c.in[0];
-    const int64_t axis = c.integer("axis");
-    const bool before = axis < x.axis;
-    return {{c.b.add(c.op, {x.value}, {before ? axis : axis + 1}), before ? x.axis - 1 : x.axis}};
-  };
+  op.batch = batch_of_one_axis;
   op.simplify = [](Builder& b, std::span<const Value> in, const Attrs& attrs) -> Value {
     const auto axis = static_cast<int>(std::get<int64_t>(attrs[0]));
     const Shape& shape = b.type(in[0]).shape;
@@ -415,6 +422,46 @@ OpDef arg_row(std::string name, bool largest) {
     return b.zeros({DType::I32, shape.without(axis)});
   };
   op.no_jvp = "its result is not a float";
+  return op;
+}
+
+// --- first_max, first_min ----------------------------------------------------------------------
+
+/// The tangent of the first element that attains the extremum.
+std::vector<Value> jvp_of_first(const JvpContext& c, bool largest) {
+  Builder& b = c.b;
+  const auto axis = static_cast<int>(c.integer("axis"));
+  const Shape shape = b.type(c.in[0]).shape;
+  const Value index = largest ? argmax(b, c.in[0], axis) : argmin(b, c.in[0], axis);
+  const Value place = iota(b, {DType::I32, Shape{shape[axis]}}, 0);
+  const Value chosen =
+      eq(b, spread(b, index, shape, {axis}), broadcast(b, place, shape, Ints{axis}));
+  return {reduce_sum(b, select(b, chosen, c.t, zeros_like(b, c.t)), {axis})};
+}
+
+/// The extremum along one axis, as pooling wants it: its gradient is not shared by equal elements.
+OpDef first_row(std::string name, bool largest) {
+  OpDef op{
+      .name = std::move(name), .family = Family::Reduce, .attributes = {{"axis", AttrKind::Int}}};
+  op.infer = [](const InferContext& c) -> std::vector<Type> {
+    return {{c.in[0].dtype, infer_arg(c)[0].shape}};
+  };
+  op.reference = [largest](const ReferenceContext& c) -> std::vector<RefArray> {
+    return {reference_extremum(c, {c.integer("axis")}, largest)};
+  };
+  op.jvp = [largest](const JvpContext& c) { return jvp_of_first(c, largest); };
+  op.batch = batch_of_one_axis;
+  op.decompose = [largest](Builder& b, std::span<const Value> in, const Attrs& attrs) {
+    const Ints axes{std::get<int64_t>(attrs[0])};
+    return std::vector{largest ? reduce_max(b, in[0], axes) : reduce_min(b, in[0], axes)};
+  };
+  op.simplify = [](Builder& b, std::span<const Value> in, const Attrs& attrs) -> Value {
+    const auto axis = static_cast<int>(std::get<int64_t>(attrs[0]));
+    const Shape result = b.type(in[0]).shape.without(axis);
+    if (b.type(in[0]).shape[axis] == 1) return reshape(b, in[0], result);
+    return splat_through(b, in[0], result);
+  };
+  op.no_lowering = "it is reduce_max or reduce_min with another derivative";
   return op;
 }
 
@@ -429,6 +476,8 @@ void register_reduce(Registry& registry) {
   registry.add(logical_row("reduce_or", false));
   registry.add(arg_row("argmax", true));
   registry.add(arg_row("argmin", false));
+  registry.add(first_row("first_max", true));
+  registry.add(first_row("first_min", false));
 }
 
 }  // namespace gradus::ops

@@ -145,6 +145,7 @@ class Samples {
         {"slice", [&] { slice(); }},
         {"pad", [&] { pad(); }},
         {"concatenate", [&] { concatenate(); }},
+        {"windows", [&] { windows(); }},
         {"dot", [&] { dot(); }},
         {"conv", [&] { conv(); }},
         {"gather", [&] { gather(); }},
@@ -233,6 +234,22 @@ class Samples {
     add({f({2, 3}), f({2, 1}), f({2, 2})}, {int64_t{1}});
     add({f({1, 3}), f({0, 3}), f({2, 3})}, {int64_t{0}});
     add({{DType::I32, {2}}, {DType::I32, {3}}}, {int64_t{0}});
+  }
+
+  void windows() {
+    const auto at = [&](Shape x, int64_t axis, int64_t taps, int64_t stride, int64_t dilation,
+                        DType dtype) {
+      add({{dtype, x}}, {axis, taps, stride, dilation});
+    };
+    at({6}, 0, 3, 1, 1, floats_);
+    at({7, 2}, 0, 3, 2, 1, floats_);
+    at({2, 7}, 1, 2, 2, 3, floats_);
+    at({2, 7, 3}, 1, 2, 2, 1, floats_);  // side by side, one element left over
+    at({2, 8, 2}, 1, 2, 3, 1, floats_);  // with gaps
+    at({5, 2}, 0, 1, 2, 1, floats_);
+    at({2, 5}, 1, 3, 4, 2, floats_);  // one place
+    at({0, 5}, 1, 3, 1, 1, floats_);
+    at({2, 6}, 1, 3, 1, 2, DType::I32);
   }
 
   void dot() {
