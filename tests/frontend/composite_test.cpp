@@ -9,16 +9,17 @@ using namespace gradus;
 
 namespace {
 
-Tensor distance(Arg a, Arg b, SourcePos where = SourcePos::here()) {
-  return composite("distance", where, [&] { return abs(a - b); });
+Tensor distance(const Tensor& a, const Tensor& b, SourcePos where = SourcePos::here()) {
+  return composite("distance", where, [&] { return gradus::abs(a - b); });
 }
 
 }  // namespace
 
 TEST_CASE("a composite is one operation of the line that calls it") {
   CHECK(close(distance(tensor({1.0, 5.0}), 3), {2, 2}));
-  CHECK(message_of<ShapeError>([] { distance(ones({2}), ones({3})); })
-            .starts_with("[distance] shapes do not broadcast"));
+  CHECK(message_of<ShapeError>([] {
+          distance(ones({2}), ones({3}));
+        }).starts_with("[distance] shapes do not broadcast"));
   CHECK(message_of<ShapeError>([] { distance(ones({2}), ones({3})); }).find(here()) !=
         std::string::npos);
   const auto f = jit([](const Tensor& x) { return distance(x, 1); });
