@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -66,13 +67,20 @@ std::string environment(const char* name) {
 }  // namespace
 
 void write_file_atomically(const std::string& path, std::string_view bytes, Durability durability) {
+  write_file_atomically(path, std::span(&bytes, 1), durability);
+}
+
+void write_file_atomically(const std::string& path, std::span<const std::string_view> pieces,
+                           Durability durability) {
   static std::atomic<uint64_t> counter{0};
   // In the same folder, since a rename is atomic within one file system only.
   std::string temporary = fmt::format("{}.{}.{}.tmp", path, getpid(), counter.fetch_add(1));
   Descriptor file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (file.get() < 0) fail(path, "write", errno);
   bool flush = durability == Durability::Flushed;
-  bool good = write_all(file.get(), bytes) && (!flush || fsync(file.get()) == 0) && file.close() &&
+  bool good = std::all_of(pieces.begin(), pieces.end(),
+                          [&](std::string_view piece) { return write_all(file.get(), piece); }) &&
+              (!flush || fsync(file.get()) == 0) && file.close() &&
               rename(temporary.c_str(), path.c_str()) == 0;
   if (!good) {
     int code = errno;
@@ -83,6 +91,45 @@ void write_file_atomically(const std::string& path, std::string_view bytes, Dura
   // The new name is on disk once its folder is.
   Descriptor folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0 || fsync(folder.get()) != 0) fail(path, "write", errno);
+}
+
+InputFile::InputFile(const std::string& path)
+    : path_(path), fd_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  if (fd_ < 0) fail(path, "read", errno);
+  struct stat status {};
+  int code = fstat(fd_, &status) != 0   ? errno
+             : S_ISDIR(status.st_mode)  ? EISDIR
+             : !S_ISREG(status.st_mode) ? EINVAL
+                                        : 0;
+  if (code != 0) {
+    ::close(fd_);
+    fail(path, "read", code);
+  }
+  size_ = static_cast<uint64_t>(status.st_size);
+}
+
+InputFile::~InputFile() {
+  ::close(fd_);
+}
+
+size_t InputFile::read_at(uint64_t offset, void* to, size_t bytes) const {
+  size_t done = 0;
+  while (done < bytes && offset + done < size_) {
+    ssize_t n = ::pread(fd_, static_cast<char*>(to) + done, bytes - done,
+                        static_cast<off_t>(offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(path_, "read", errno);
+    if (n == 0) break;
+    done += static_cast<size_t>(n);
+  }
+  return done;
+}
+
+size_t FilePart::read(void* to, size_t bytes) {
+  size_t n = file_->read_at(offset_, to, static_cast<size_t>(std::min<uint64_t>(bytes, left_)));
+  offset_ += n;
+  left_ -= n;
+  return n;
 }
 
 std::string read_file(const std::string& path) {

@@ -144,8 +144,8 @@ TEST_CASE("tensors") {
   } catch (const DataError& e) {
     message = e.what();
   }
-  CHECK(message == "[npy] 'none.npy': cannot open: No such file or directory; " __FILE__ ":" +
-                       std::to_string(line) + "; check the path");
+  CHECK(message == "[npy] cannot read 'none.npy': No such file or directory; " __FILE__ ":" +
+                       std::to_string(line) + "; check the path and its permissions");
   CHECK_THROWS_AS(save_npy(path, Tensor()), ValueError);
 }
 
@@ -157,9 +157,10 @@ TEST_CASE("files that are none") {
     CHECK(message_of(path) == "[npy] '" + path + "': " + what);
   };
   CHECK(message_of("/no/such.npy") ==
-        "[npy] '/no/such.npy': cannot open: No such file or directory; check the path");
-  CHECK(message_of(folder.path()) ==
-        "[npy] '" + folder.path() + "': cannot read: Is a directory; check the file");
+        "[npy] cannot read '/no/such.npy': No such file or directory; check the path and its "
+        "permissions");
+  CHECK(message_of(folder.path()) == "[npy] cannot read '" + folder.path() +
+                                         "': Is a directory; check the path and its permissions");
   check("", "is no .npy file; write it with numpy.save");
   check("PK\3\4 an .npz file, which is a zip", "is no .npy file; write it with numpy.save");
   check(std::string("\x93NUMPY\x09\0\x02\0{}", 12),
@@ -224,8 +225,8 @@ TEST_CASE("a file that cannot be written leaves nothing") {
     message = e.what();
   }
   CHECK(message ==
-        "[npy] '/no/such/folder/x.npy': cannot write: No such file or directory; check that its "
-        "folder is there and may be written to");
+        "[npy] cannot write '/no/such/folder/x.npy': No such file or directory; check the path and "
+        "its permissions");
   const test::TemporaryFolder folder;
   const std::string path = folder / "x";
   std::filesystem::create_directory(path);

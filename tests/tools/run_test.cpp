@@ -125,7 +125,8 @@ TEST_CASE("gradus-run says in one line what goes wrong") {
   check("bad.gr", "[parse] unknown op 'nag'; bad.gr:2:8; the nearest op is 'neg'");
   check("none.gr", "[parse] cannot read 'none.gr'; check that the file is there and may be read");
   check("f.gr --in none.npy",
-        "[npy] 'none.npy': cannot open: No such file or directory; check the path");
+        "[npy] cannot read 'none.npy': No such file or directory; check the path and its "
+        "permissions");
   check(
       "f.gr",
       "[apply] 0 arrays given; the transformed graph has 1 inputs; give one array for each input, "
