@@ -1,6 +1,7 @@
 // Gradus: all that a program needs.
 #pragma once
 
+#include <gradus/eval_shape.h>
 #include <gradus/ops.h>
 #include <gradus/pytree.h>
 #include <gradus/random.h>

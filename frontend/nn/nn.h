@@ -1,0 +1,8 @@
+// Gradus's neural networks: all of them.
+#pragma once
+
+#include <gradus/nn/activations.h>
+#include <gradus/nn/initializers.h>
+#include <gradus/nn/layers.h>
+#include <gradus/nn/module.h>
+#include <gradus/nn/summary.h>
