@@ -10,6 +10,7 @@
 #include "compiler/dump.h"
 #include "compiler/ir/print.h"
 #include "compiler/ir/verify.h"
+#include "compiler/nan_check.h"
 #include "compiler/reference.h"
 #include "compiler/schedule/assemble.h"
 #include "compiler/schedule/plan.h"
@@ -159,6 +160,11 @@ Table link(const Lowered& l) {
   return table;
 }
 
+std::shared_ptr<const Executable> compile_for_cpu(const ir::Graph& graph) {
+  return std::make_shared<CpuProgram>(graph.input_types(), graph.output_types(),
+                                      link(lower(graph)));
+}
+
 }  // namespace
 
 std::shared_ptr<const Executable> compile(const ir::Graph& graph, const CompileOptions& opts) {
@@ -168,8 +174,10 @@ std::shared_ptr<const Executable> compile(const ir::Graph& graph, const CompileO
   if (opts.reference) {
     made = make_reference_executable(run_passes(graph));
   } else {
-    made = std::make_shared<CpuProgram>(graph.input_types(), graph.output_types(),
-                                        link(lower(graph)));
+    made = compile_for_cpu(graph);
+  }
+  if (options().nan_check) {
+    made = make_nan_checked(graph, std::move(made), compile_for_cpu);
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   count_compilation(taken.count());

@@ -54,6 +54,7 @@ GRADUS_ERROR(DeviceError)    // a device that is not there
 GRADUS_ERROR(MemoryError)    // out of memory
 GRADUS_ERROR(DataError)      // a file is missing, truncated or not what it should be
 GRADUS_ERROR(ParseError)     // a graph text that is none
+GRADUS_ERROR(NanError)       // a NaN, where the option nan_check or a training's NaN stop looks
 #undef GRADUS_ERROR
 
 class InternalError : public std::logic_error {
