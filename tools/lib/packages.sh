@@ -4,7 +4,7 @@
 gradus_packages=(
   g++ cmake ninja-build ccache git
   llvm-19-dev zlib1g-dev libzstd-dev
-  libfmt-dev libcli11-dev nlohmann-json3-dev librapidcheck-dev
+  libfmt-dev libcli11-dev nlohmann-json3-dev librapidcheck-dev libstb-dev gnuplot-nox
 )
 
 note() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }

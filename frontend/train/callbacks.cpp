@@ -1,0 +1,266 @@
+#include "frontend/train/callbacks.h"
+
+#include <unistd.h>
+
+#include <cmath>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "frontend/train/plot.h"
+#include "runtime/file.h"
+
+namespace gradus::train {
+
+using Clock = std::chrono::steady_clock;
+
+// ------------------------------------------------------------------------------------ progress bar
+
+ProgressBar::ProgressBar(std::string label, int64_t total, std::FILE* out)
+    : label_(std::move(label)),
+      total_(total),
+      out_(out),
+      visible_(isatty(fileno(out)) != 0),
+      begin_(Clock::now()),
+      drawn_(begin_) {}
+
+ProgressBar::~ProgressBar() {
+  if (!visible_) return;
+  std::fputs("\r\033[K", out_);
+  std::fflush(out_);
+}
+
+void ProgressBar::advance(const std::string& note) {
+  ++done_;
+  if (!visible_) return;
+  const auto now = Clock::now();
+  if (now - drawn_ < std::chrono::milliseconds(50)) return;
+  drawn_ = now;
+  draw(note);
+}
+
+void ProgressBar::draw(const std::string& note) const {
+  constexpr int kWidth = 32;
+  std::string line = label_;
+  if (total_ > 0) {
+    const double share = static_cast<double>(done_) / static_cast<double>(total_);
+    const int filled = static_cast<int>(std::min(share, 1.0) * kWidth);
+    const double seconds = std::chrono::duration<double>(drawn_ - begin_).count();
+    line += fmt::format(" [{:#<{}}{:.<{}}] {}/{}  {:.1f} s left", "", filled, "", kWidth - filled,
+                        done_, total_, seconds * (1 - share) / share);
+  } else {
+    line += fmt::format(" {}", done_);
+  }
+  std::fprintf(out_, "\r%s%s%s\033[K", line.c_str(), note.empty() ? "" : "  ", note.c_str());
+  std::fflush(out_);
+}
+
+namespace {
+
+class ProgressCallback final : public Callback {
+ public:
+  explicit ProgressCallback(std::FILE* out) : out_(out) {}
+
+  void on_epoch_begin(Loop& loop) override {
+    bar_ = std::make_unique<ProgressBar>(fmt::format("epoch {}/{}", loop.epoch(), loop.epochs()),
+                                         loop.steps(), out_);
+  }
+  void on_step(Loop& loop) override {
+    bar_->advance(fmt::format("loss {:.4f}", loop.loss()));
+    if (loop.step() == loop.steps()) bar_.reset();  // measuring may print
+  }
+  void on_epoch_end(Loop&) override { bar_.reset(); }
+  void on_end(Loop&) override { bar_.reset(); }
+
+ private:
+  std::FILE* out_;
+  std::unique_ptr<ProgressBar> bar_;
+};
+
+class EachEpoch final : public Callback {
+ public:
+  explicit EachEpoch(std::function<void(Loop&)> f) : f_(std::move(f)) {}
+  void on_epoch_end(Loop& loop) override { f_(loop); }
+
+ private:
+  std::function<void(Loop&)> f_;
+};
+
+class CurvePicture final : public Callback {
+ public:
+  CurvePicture(std::string path, std::vector<std::string> metrics, std::string title,
+               std::string y_label)
+      : path_(std::move(path)),
+        metrics_(std::move(metrics)),
+        title_(std::move(title)),
+        y_label_(std::move(y_label)) {}
+  void on_end(Loop& loop) override {
+    if (loop.history().empty()) return;
+    save_plot(learning_curve(loop.history(), metrics_, title_, y_label_), path_);
+  }
+
+ private:
+  std::string path_;
+  std::vector<std::string> metrics_;
+  std::string title_, y_label_;
+};
+
+}  // namespace
+
+CallbackPtr progress_bar(std::FILE* out) {
+  return std::make_shared<ProgressCallback>(out);
+}
+
+CallbackPtr each_epoch(std::function<void(Loop&)> f) {
+  return std::make_shared<EachEpoch>(std::move(f));
+}
+
+CallbackPtr csv_history(std::string path) {
+  return each_epoch([path = std::move(path)](Loop& loop) {
+    write_file_atomically(path, loop.history().to_csv());
+  });
+}
+
+CallbackPtr curve_picture(std::string path, std::vector<std::string> metrics, std::string title,
+                          std::string y_label) {
+  return std::make_shared<CurvePicture>(std::move(path), std::move(metrics), std::move(title),
+                                        std::move(y_label));
+}
+
+// ------------------------------------------------------------------------------------ the best yet
+
+bool Best::improves(double value) const {
+  if (std::isnan(value)) return false;
+  if (epoch_ == 0) return true;
+  const double gain = options_.direction == Direction::Higher ? value - value_ : value_ - value;
+  return gain > options_.margin || (options_.ties_count && options_.margin == 0 && gain == 0);
+}
+
+void Best::observe(const Loop& loop) {
+  const History::Row& row = loop.history().last();
+  if (row.epoch == observed_) return;
+  observed_ = row.epoch;
+  const double value = row[metric_];
+  is_new_ = improves(value);
+  if (!is_new_) return;
+  value_ = value;
+  epoch_ = since_ = row.epoch;
+}
+
+std::string Best::remembered() const {
+  return fmt::format("{} {} {} {}", value_, epoch_, observed_, since_);
+}
+
+void Best::restore(const std::string& text) {
+  std::istringstream in(text);
+  std::string value;
+  in >> value >> epoch_ >> observed_ >> since_;
+  if (!in) {
+    throw DataError({.op = "train",
+                     .what = fmt::format("a checkpoint's record of the best epoch is broken; got "
+                                         "'{}'",
+                                         text),
+                     .remedy = "delete the checkpoint"});
+  }
+  value_ = std::strtod(value.c_str(), nullptr);
+  is_new_ = epoch_ == observed_;
+}
+
+BestPtr best_of(std::string metric, Best::Options options) {
+  return std::make_shared<Best>(std::move(metric), options);
+}
+
+namespace {
+
+/// Does something after every epoch, knowing whether it was the best.
+class WithBest : public Callback {
+ public:
+  explicit WithBest(BestPtr best) : best_(std::move(best)) {}
+  void on_epoch_end(Loop& loop) final {
+    best_->observe(loop);
+    react(loop);
+  }
+  std::string remembered() const final { return best_->remembered(); }
+  void restore(const std::string& text) final { best_->restore(text); }
+
+ protected:
+  virtual void react(Loop& loop) = 0;
+  BestPtr best_;
+};
+
+class EarlyStopping final : public WithBest {
+ public:
+  EarlyStopping(BestPtr best, int patience) : WithBest(std::move(best)), patience_(patience) {}
+  void react(Loop& loop) override {
+    if (best_->epochs_without() < patience_) return;
+    loop.stop(fmt::format("no improvement for {} epochs", patience_));
+  }
+
+ private:
+  int patience_;
+};
+
+class ReduceOnPlateau final : public WithBest {
+ public:
+  ReduceOnPlateau(BestPtr best, PlateauOptions options, std::function<double()> get,
+                  std::function<void(double)> set)
+      : WithBest(std::move(best)), options_(options), get_(std::move(get)), set_(std::move(set)) {}
+  void react(Loop&) override {
+    if (best_->epochs_without() < options_.patience) return;
+    const double value = get_();
+    if (value <= options_.minimum) return;
+    set_(value * options_.factor);
+    best_->wait_again();
+  }
+
+ private:
+  PlateauOptions options_;
+  std::function<double()> get_;
+  std::function<void(double)> set_;
+};
+
+class SaveBest final : public WithBest {
+ public:
+  using Write = std::function<void(const std::string&, const io::Metadata&)>;
+
+  SaveBest(BestPtr best, std::string path, Write write)
+      : WithBest(std::move(best)), path_(std::move(path)), write_(std::move(write)) {}
+  void react(Loop& loop) override {
+    if (!best_->is_new()) return;
+    io::Metadata facts = {{"epoch", loop.epoch()}};
+    for (const auto& [name, value] : loop.history().last().metrics)
+      facts.set(name, value);
+    write_(path_, facts);
+  }
+
+ private:
+  std::string path_;
+  Write write_;
+};
+
+}  // namespace
+
+CallbackPtr early_stopping(BestPtr best, int patience) {
+  return std::make_shared<EarlyStopping>(std::move(best), patience);
+}
+
+CallbackPtr stop_at(std::string metric, double value, Direction direction) {
+  return each_epoch([=](Loop& loop) {
+    const double reached = loop.history().last()[metric];
+    const bool is_there = direction == Direction::Higher ? reached >= value : reached <= value;
+    if (is_there) loop.stop(fmt::format("{} has reached {}", metric, reached));
+  });
+}
+
+CallbackPtr reduce_on_plateau(BestPtr best, PlateauOptions options, std::function<double()> get,
+                              std::function<void(double)> set) {
+  return std::make_shared<ReduceOnPlateau>(std::move(best), options, std::move(get),
+                                           std::move(set));
+}
+
+CallbackPtr save_best(BestPtr best, std::string path,
+                      std::function<void(const std::string&, const io::Metadata&)> write) {
+  return std::make_shared<SaveBest>(std::move(best), std::move(path), std::move(write));
+}
+
+}  // namespace gradus::train
