@@ -12,6 +12,7 @@
 #include <gradus/data/loader.h>
 #include <gradus/data/mnist.h>
 #include <gradus/gradus.h>
+#include <gradus/train/callbacks.h>
 #include "common/program.h"
 
 using gradus::Tensor;
@@ -135,11 +136,11 @@ void train(const example::Arguments& arguments) {
   Tensor test_images = flat(mnist.test.images);
   example::Report report("S3", arguments);
 
-  std::printf("epoch  seconds    train  published     test  published\n");
+  std::printf("epoch  seconds    train     test\n");
   for (int epoch = 1; epoch <= arguments.epochs; ++epoch) {
     example::Stopwatch watch;
     {
-      example::Progress progress("epoch " + std::to_string(epoch), batches.batches());
+      gradus::train::ProgressBar progress("epoch " + std::to_string(epoch), batches.batches());
       for (auto [images, labels] : batches) {
         params = step(std::move(params), images, labels);
         progress.advance();
@@ -148,18 +149,19 @@ void train(const example::Arguments& arguments) {
     double seconds = watch.seconds();
     double train = measure(params, train_images, mnist.train.labels).item<float>();
     double test = measure(params, test_images, mnist.test.labels).item<float>();
-    std::printf("%5d  %7.2f  %.5f", epoch, seconds, train);
-    if (epoch <= kEpochs) std::printf("    %.5f", kPublishedTrain[epoch - 1]);
-    std::printf("  %.4f ", test);
-    if (epoch <= kEpochs) std::printf("     %.4f", kPublishedTest[epoch - 1]);
-    std::printf("\n");
+    std::printf("%5d  %7.2f  %.5f  %.5f\n", epoch, seconds, train, test);
     std::fflush(stdout);
+    if (epoch <= kEpochs) {
+      const std::string name = "epoch " + std::to_string(epoch);
+      report.compare(name + ", training set", kPublishedTrain[epoch - 1], train);
+      report.compare(name + ", test set", kPublishedTest[epoch - 1], test);
+    }
     report.add_epoch({{"epoch", epoch},
                       {"seconds", seconds},
                       {"train_accuracy", train},
                       {"test_accuracy", test}});
   }
-  report.write(gradus::tree_leaves(params));
+  report.finish(gradus::tree_leaves(params));
 }
 
 int main(int argc, char** argv) {

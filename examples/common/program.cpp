@@ -1,7 +1,8 @@
 #include "common/program.h"
 
-#include <unistd.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -42,6 +43,13 @@ int run(int argc, char** argv, const std::string& description, Arguments default
   app.add_option("--data", arguments.data, "the folder that tools/get-mnist filled")
       ->capture_default_str();
   app.add_option("--json", arguments.json, "write a report into this file");
+  app.add_option("--checkpoint", arguments.checkpoint,
+                 "go on from this file if it is there; written after every epoch");
+  app.add_option("--output", arguments.output, "a folder for models, tables and pictures");
+  app.add_option("--train-images", arguments.train_images, "use the first so many; 0: as published")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--test-images", arguments.test_images, "use the first so many; 0: as published")
+      ->check(CLI::NonNegativeNumber);
   app.set_version_flag("--version", [] { return gradus::environment_text(); });
   app.footer(gradus::options_help());
   try {
@@ -57,36 +65,8 @@ int run(int argc, char** argv, const std::string& description, Arguments default
   }
 }
 
-Progress::Progress(std::string label, int64_t total)
-    : label_(std::move(label)),
-      total_(total),
-      visible_(isatty(STDERR_FILENO) != 0),
-      begin_(std::chrono::steady_clock::now()),
-      drawn_(begin_) {}
-
-Progress::~Progress() {
-  if (visible_) std::fputs("\r\033[K", stderr);  // leave an empty line to what is printed next
-}
-
-void Progress::advance() {
-  ++done_;
-  if (!visible_) return;
-  auto now = std::chrono::steady_clock::now();
-  if (now - drawn_ < std::chrono::milliseconds(50)) return;
-  drawn_ = now;
-  draw();
-}
-
-void Progress::draw() const {
-  constexpr int kWidth = 32;
-  double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0;
-  int filled = static_cast<int>(share * kWidth);
-  double seconds = std::chrono::duration<double>(drawn_ - begin_).count();
-  std::string bar = std::string(static_cast<size_t>(filled), '#') +
-                    std::string(static_cast<size_t>(kWidth - filled), '.');
-  std::fprintf(stderr, "\r%s [%s] %lld/%lld  %.1f s left\033[K", label_.c_str(), bar.c_str(),
-               static_cast<long long>(done_), static_cast<long long>(total_),
-               seconds * (1 - share) / share);
+int64_t count_of(int64_t asked, int64_t published, int64_t available) {
+  return std::min(asked > 0 ? asked : published, available);
 }
 
 std::string digest_of(const std::vector<gradus::Tensor>& leaves) {
@@ -111,6 +91,15 @@ void put(nlohmann::ordered_json& object, const std::string& name, const Report::
   std::visit([&](const auto& v) { object[name] = v; }, value);
 }
 
+void print_comparisons(const nlohmann::ordered_json& comparisons) {
+  if (comparisons.empty()) return;
+  std::printf("\n%-32s  published   reached\n", "");
+  for (const auto& row : comparisons) {
+    std::printf("%-32s  %9.5g  %8.5g\n", row["what"].get<std::string>().c_str(),
+                row["published"].get<double>(), row["reached"].get<double>());
+  }
+}
+
 }  // namespace
 
 Report::Report(std::string workload, const Arguments& arguments)
@@ -121,7 +110,8 @@ Report::Report(std::string workload, const Arguments& arguments)
                   {"threads", gradus::ThreadPool::default_threads()},
                   {"seed", arguments.seed},
                   {"parameters", 0},
-                  {"epochs", nlohmann::ordered_json::array()}};
+                  {"epochs", nlohmann::ordered_json::array()},
+                  {"published", nlohmann::ordered_json::array()}};
 }
 
 Report::~Report() = default;
@@ -133,19 +123,37 @@ void Report::add_epoch(const Fields& fields) {
   state_->json["epochs"].push_back(std::move(epoch));
 }
 
+void Report::add_epochs(const gradus::train::History& history) {
+  for (const auto& row : history.rows()) {
+    Fields fields = {{"epoch", row.epoch}};
+    for (const auto& [name, value] : row.metrics)
+      fields.emplace_back(name, value);
+    add_epoch(fields);
+  }
+}
+
+void Report::compare(const std::string& what, double published, double reached) {
+  state_->json["published"].push_back(
+      {{"what", what}, {"published", published}, {"reached", reached}});
+}
+
 void Report::set(const std::string& name, const Value& value) {
   put(state_->json, name, value);
 }
 
-void Report::write(const std::vector<gradus::Tensor>& parameters) {
+void Report::finish(const std::vector<gradus::Tensor>& parameters) {
   int64_t count = 0;
   for (const gradus::Tensor& leaf : parameters)
     count += leaf.size();
-  gradus::CompilationStatistics compiled = gradus::compilation_statistics();
+  const gradus::CompilationStatistics compiled = gradus::compilation_statistics();
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
   set("parameters", count);
   set("compile_ms", compiled.seconds * 1e3);
   set("compilations", compiled.compilations);
+  set("peak_memory_mb", static_cast<double>(usage.ru_maxrss) / 1024);
   set("parameter_digest", digest_of(parameters));
+  print_comparisons(state_->json["published"]);
   if (!state_->file.empty()) {
     gradus::write_file_atomically(state_->file, state_->json.dump(2) + "\n");
   }

@@ -1,4 +1,4 @@
-// What the example programs share: their command line, a progress bar and the JSON report. Nothing
+// What the example programs share: their command line and the report of what they reached. Nothing
 // here is about tensors; the examples themselves show how Gradus is used.
 #pragma once
 
@@ -13,6 +13,7 @@
 
 #include <gradus/data/mnist.h>
 #include <gradus/tensor.h>
+#include <gradus/train/history.h>
 
 namespace example {
 
@@ -22,35 +23,20 @@ struct Arguments {
   int threads = 0;  // 0: Gradus decides
   std::string device = "cpu";
   std::string data = gradus::data::default_mnist_folder();
-  std::string json;  // empty: no report
+  std::string json;          // empty: no report
+  std::string checkpoint;    // empty: none
+  std::string output;        // a folder for what the program draws and saves; empty: nothing is
+  int64_t train_images = 0;  // the first so many; 0: as published
+  int64_t test_images = 0;
 };
+
+/// How many images to use of `available`: `asked`, or `published` if nothing was asked for.
+int64_t count_of(int64_t asked, int64_t published, int64_t available);
 
 /// Parses the command line over `defaults`, sets threads and device, and runs `body`. Returns the
 /// status for main: 1 with the message on stderr if `body` throws, 2 for a wrong command line.
 int run(int argc, char** argv, const std::string& description, Arguments defaults,
         const std::function<void(const Arguments&)>& body);
-
-/// A bar on stderr if that is a terminal, else nothing.
-class Progress {
- public:
-  Progress(std::string label, int64_t total);
-  ~Progress();
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
-  /// One of `total` steps is done. Redraws at most twenty times a second.
-  void advance();
-
- private:
-  void draw() const;
-
-  std::string label_;
-  int64_t total_;
-  int64_t done_ = 0;
-  bool visible_;
-  std::chrono::steady_clock::time_point begin_;
-  std::chrono::steady_clock::time_point drawn_;
-};
 
 /// Seconds since it was made.
 class Stopwatch {
@@ -66,7 +52,9 @@ class Stopwatch {
 /// SHA-256 of the bytes of these tensors, one after another, in hexadecimal.
 std::string digest_of(const std::vector<gradus::Tensor>& leaves);
 
-/// The object that --json writes: what was run, a list "epochs" of objects, and totals.
+/// What a run reached, beside what was published: a table on stdout, and the object that --json
+/// writes: what was run, a list "epochs" of objects, a list "published" of {"what", "published",
+/// "reached"}, and totals.
 class Report {
  public:
   using Value = std::variant<int64_t, double, std::string>;
@@ -76,10 +64,16 @@ class Report {
   ~Report();
 
   void add_epoch(const Fields& fields);
+  /// One object for each row of the history.
+  void add_epochs(const gradus::train::History& history);
   void set(const std::string& name, const Value& value);
-  /// Adds "parameters" (a count) and "parameter_digest" of the leaves in tree order, and what the
-  /// process compiled, and writes the file if --json was given. Throws DataError if it cannot be.
-  void write(const std::vector<gradus::Tensor>& parameters);
+  /// A number beside the published one.
+  void compare(const std::string& what, double published, double reached);
+  /// Prints the table of comparisons. Adds "parameters" (a count) and "parameter_digest" of the
+  /// leaves in tree order, what the process compiled, and its peak of memory, and writes the file
+  /// if
+  /// --json was given. Throws DataError if it cannot be.
+  void finish(const std::vector<gradus::Tensor>& parameters);
 
  private:
   struct State;

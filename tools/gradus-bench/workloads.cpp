@@ -1,6 +1,7 @@
-// The published training steps of dense networks, written as a user writes them.
+// The published training steps, written as a user writes them.
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <random>
 #include <utility>
 #include <vector>
@@ -18,6 +19,15 @@ struct Layer {
 };
 using Params = std::vector<Layer>;
 
+/// An image's way: convolutions, each with ReLU and a pooling of 2×2, then dense layers.
+struct Conv {
+  int64_t taps, outputs, padding;
+};
+struct Network {
+  std::vector<Conv> convolutions;
+  std::vector<int64_t> sizes;  // of the dense layers, the first one's inputs included
+};
+
 struct Adam {
   Tensor steps;
   Params first, second;
@@ -26,6 +36,7 @@ struct Adam {
 struct State {
   Params params;
   Adam adam;
+  Tensor key;
 };
 
 Tensor random_normal(std::mt19937& engine, Shape shape, double deviation) {
@@ -36,8 +47,16 @@ Tensor random_normal(std::mt19937& engine, Shape shape, double deviation) {
   return tensor(values, shape);
 }
 
-Params random_params(std::mt19937& engine, const std::vector<int64_t>& sizes) {
+Params random_params(std::mt19937& engine, const Network& network) {
   Params params;
+  int64_t channels = 1;
+  for (const Conv& conv : network.convolutions) {
+    const double deviation = 1 / std::sqrt(static_cast<double>(conv.taps * conv.taps * channels));
+    const Shape shape = {conv.taps, conv.taps, channels, conv.outputs};
+    params.push_back({random_normal(engine, shape, deviation), zeros({conv.outputs})});
+    channels = conv.outputs;
+  }
+  const auto& sizes = network.sizes;
   for (size_t i = 0; i + 1 < sizes.size(); ++i) {
     const double deviation = 1 / std::sqrt(static_cast<double>(sizes[i]));
     params.push_back(
@@ -79,6 +98,23 @@ Tensor mean_loss(const Params& params, const Tensor& images, const Tensor& targe
   return -mean(batched(params, images) * targets);
 }
 
+/// Log-probabilities for images [n,784] of a network with convolutions.
+Tensor convolved(const Network& network, const Params& params, const Tensor& images) {
+  Tensor x = reshape(images, {-1, 28, 28, 1});
+  size_t layer = 0;
+  for (const Conv& convolution : network.convolutions) {
+    const auto& [w, b] = params[layer++];
+    x = max_pool(relu(conv(x, w, {.padding = convolution.padding}) + b), 2);
+  }
+  x = reshape(x, {images.shape()[0], -1});
+  for (; layer < params.size(); ++layer) {
+    const auto& [w, b] = params[layer];
+    x = matmul(x, transpose(w)) + b;
+    if (layer + 1 < params.size()) x = relu(x);
+  }
+  return log_softmax(x);
+}
+
 /// The cross-entropy, a mean over the batch.
 Tensor cross_entropy(const Params& params, const Tensor& images, const Tensor& targets) {
   return -mean(sum(batched(params, images) * targets, -1));
@@ -90,8 +126,7 @@ State descend(State state, const Tensor& images, const Tensor& targets) {
   return state;
 }
 
-State adam_step(State state, const Tensor& images, const Tensor& targets) {
-  const Params g = grad(cross_entropy)(state.params, images, targets);
+State adam_update(State state, const Params& g, float rate) {
   Adam& adam = state.adam;
   adam.steps = adam.steps + 1.0f;
   adam.first = tree_map([](Tensor m, Tensor d) { return 0.9f * m + 0.1f * d; }, adam.first, g);
@@ -101,40 +136,76 @@ State adam_step(State state, const Tensor& images, const Tensor& targets) {
   const Tensor second_scale = 1.0f - pow(0.999f, adam.steps);
   state.params = tree_map(
       [&](Tensor p, Tensor m, Tensor v) {
-        return p - 0.01f * (m / first_scale) / (sqrt(v / second_scale) + 1e-8f);
+        return p - rate * (m / first_scale) / (sqrt(v / second_scale) + 1e-8f);
       },
       state.params, adam.first, adam.second);
   return state;
 }
 
-Json measure(double seconds, int64_t batch_size, const std::vector<int64_t>& sizes, bool adam) {
+State adam_step(State state, const Tensor& images, const Tensor& targets) {
+  const Params g = grad(cross_entropy)(state.params, images, targets);
+  return adam_update(std::move(state), g, 0.01f);
+}
+
+using StepFunction = std::function<State(State, const Tensor& images, const Tensor& targets)>;
+
+/// `noisy`: with new noise on the images in every step.
+StepFunction convolution_step(const Network& network, float rate, bool noisy) {
+  return [=](State state, const Tensor& images, const Tensor& targets) {
+    Tensor x = images;
+    if (noisy) {
+      auto [next, key] = random::split(state.key);
+      state.key = next;
+      x = x + 0.1f * random::normal(key, x.shape());
+    }
+    const auto loss = [&](const Params& params) {
+      return -mean(sum(convolved(network, params, x) * targets, -1));
+    };
+    const Params g = grad(loss)(state.params);
+    return adam_update(std::move(state), g, rate);
+  };
+}
+
+Json measure(double seconds, int64_t batch_size, const Network& network, const StepFunction& step,
+             bool adam = true) {
   std::mt19937 engine(7);
-  State state{random_params(engine, sizes), {Tensor(0.0f), {}, {}}};
+  State state{random_params(engine, network), {Tensor(0.0f), {}, {}}, random::key(0)};
   if (adam) {
     const auto zero = [](const Tensor& p) { return zeros(p.shape()); };
     state.adam.first = tree_map(zero, state.params);
     state.adam.second = tree_map(zero, state.params);
   }
   const Batch batch = random_batch(engine, batch_size);
-  const auto update = jit(adam ? adam_step : descend, "update");
-  const auto step = [&] { state = update(std::move(state), batch.images, batch.targets); };
-  const double first = seconds_of(step);
-  const Sample timed = sample(seconds, 0.05, step);
+  const auto update = jit(step, "update");
+  const auto run = [&] { state = update(std::move(state), batch.images, batch.targets); };
+  const double first = seconds_of(run);
+  const Sample timed = sample(seconds, 0.05, run);
   return {{"first_s", first}, {"min_us", timed.min * 1e6}, {"med_us", timed.median * 1e6}};
 }
 
+const Network kLenet5 = {{{5, 6, 0}, {5, 16, 0}}, {256, 128, 84, 10}};
+const Network kConvnet = {{{3, 16, 1}, {3, 32, 1}, {3, 32, 1}}, {288, 10}};
+
 constexpr Workload kWorkloads[] = {
+    {"S0", "LeNet-5, batch 128, Adam",
+     [](double seconds) {
+       return measure(seconds, 128, kLenet5, convolution_step(kLenet5, 3e-4f, false));
+     }},
     {"S1", "784-300-100-10, batch 256, Adam",
      [](double seconds) {
-       return measure(seconds, 256, {784, 300, 100, 10}, true);
+       return measure(seconds, 256, {{}, {784, 300, 100, 10}}, adam_step);
+     }},
+    {"S2", "three convolutions and a dense layer, batch 128, Adam, noise drawn in the step",
+     [](double seconds) {
+       return measure(seconds, 128, kConvnet, convolution_step(kConvnet, 3e-3f, true));
      }},
     {"S3", "784-512-512-10, batch 128, SGD",
      [](double seconds) {
-       return measure(seconds, 128, {784, 512, 512, 10}, false);
+       return measure(seconds, 128, {{}, {784, 512, 512, 10}}, descend, false);
      }},
     {"S4", "784-48-10, batch 128, Adam",
      [](double seconds) {
-       return measure(seconds, 128, {784, 48, 10}, true);
+       return measure(seconds, 128, {{}, {784, 48, 10}}, adam_step);
      }},
 };
 
