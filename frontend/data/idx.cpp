@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "runtime/deflate.h"
 #include "runtime/file.h"
 
 namespace gradus::data {
@@ -69,9 +70,6 @@ struct Header {
 
 Header parse_header(std::string_view content, const File& file) {
   auto byte = [&](size_t i) { return static_cast<uint8_t>(content[i]); };
-  if (content.size() >= 2 && byte(0) == 0x1f && byte(1) == 0x8b) {
-    file.fail("is compressed with gzip, expected the IDX file itself", "unpack it with gunzip");
-  }
   std::optional<DType> dtype;
   if (content.size() >= 4 && byte(0) == 0 && byte(1) == 0) dtype = dtype_of_code(byte(2));
   if (!dtype || byte(3) > Shape::kMaxRank) {
@@ -95,19 +93,23 @@ Header parse_header(std::string_view content, const File& file) {
   return header;
 }
 
-// The bytes that the header promises. Extents are 32-bit words, so their product is checked for
-// overflow.
-void check_size(std::string_view content, const Header& header, const File& file) {
+// The bytes that the header promises, INT64_MAX at most: extents are 32-bit words, so their product
+// can overflow.
+uint64_t expected_bytes(const Header& header) {
   unsigned __int128 expected = size_of(header.dtype);
   constexpr unsigned __int128 kMost = INT64_MAX;
   for (int64_t extent : header.extents) {
     expected = std::min(expected * static_cast<unsigned __int128>(extent), kMost);
   }
-  expected = std::min(expected + header.bytes, kMost);
+  return static_cast<uint64_t>(std::min(expected + header.bytes, kMost));
+}
+
+void check_size(std::string_view content, const Header& header, const File& file) {
+  const uint64_t expected = expected_bytes(header);
   if (content.size() == expected) return;
   file.fail(fmt::format("{}; got {} bytes, expected {} for {}",
                         content.size() < expected ? "is truncated" : "has bytes after its end",
-                        content.size(), static_cast<int64_t>(expected), header.type_text()));
+                        content.size(), expected, header.type_text()));
 }
 
 void check_type(const Header& got, DType dtype, const Dims& extents, const File& file) {
@@ -123,10 +125,37 @@ void check_type(const Header& got, DType dtype, const Dims& extents, const File&
                         name_of(dtype), fmt::join(expected, ",")));
 }
 
+// What a gzip file holds: as much as the header in it promises, and a byte more if there is one.
+std::string unpacked(std::string_view packed, const File& file) {
+  constexpr size_t kLongestHeader = 4 + 4 * Shape::kMaxRank;
+  MemorySource source(packed);
+  Inflater inflater(source, Inflater::Wrapping::Gzip);
+  std::string content(kLongestHeader, '\0');
+  const size_t begin = inflater.read(content.data(), content.size());
+  content.resize(begin);
+  const uint64_t expected = expected_bytes(parse_header(content, file));
+  if (begin < kLongestHeader || expected < begin) return content;
+  if (expected / kMostInflation > packed.size()) {
+    file.fail(
+        fmt::format("is truncated; its {} packed bytes cannot hold {}", packed.size(), expected));
+  }
+  content.resize(static_cast<size_t>(expected) + 1);
+  content.resize(begin + inflater.read(content.data() + begin, content.size() - begin));
+  return content;
+}
+
 std::string content_of(const File& file) {
   try {
-    return read_file(file.path);
+    std::string content = read_file(file.path);
+    if (!content.starts_with("\x1f\x8b")) return content;
+    try {
+      return unpacked(content, file);
+    } catch (const DataError& e) {
+      if (e.message().op != "deflate") throw;
+      file.fail(fmt::format("cannot be unpacked: {}", e.message().what));
+    }
   } catch (const DataError& e) {
+    if (e.message().op == kOp) throw;
     throw DataError(
         {.op = kOp, .what = e.message().what, .where = file.where, .remedy = file.remedy});
   }

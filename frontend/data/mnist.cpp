@@ -1,5 +1,8 @@
 #include "frontend/data/mnist.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include <fmt/format.h>
 
 #include "frontend/data/idx.h"
@@ -15,8 +18,15 @@ LabelledImages load_part(const std::string& folder, const std::string& part, Sou
   std::string command = "tools/get-mnist";
   if (folder != default_mnist_folder()) command += " " + folder;
   const std::string remedy = "fetch the data with " + command;
-  std::string images_path = fmt::format("{}/{}-images-idx3-ubyte", folder, part);
-  std::string labels_path = fmt::format("{}/{}-labels-idx1-ubyte", folder, part);
+  const auto path_of = [&](const char* what) {
+    const std::string path = fmt::format("{}/{}-{}", folder, part, what);
+    std::error_code ignored;
+    const bool is_packed =
+        !std::filesystem::exists(path, ignored) && std::filesystem::exists(path + ".gz", ignored);
+    return is_packed ? path + ".gz" : path;
+  };
+  const std::string images_path = path_of("images-idx3-ubyte");
+  const std::string labels_path = path_of("labels-idx1-ubyte");
   Tensor images = read_idx(images_path, DType::U8, {-1, kSide, kSide}, remedy, where);
   // As many labels as images.
   int64_t count = images.shape()[0];

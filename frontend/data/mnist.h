@@ -33,7 +33,8 @@ struct Mnist {
 /// else in ~/.cache.
 std::string default_mnist_folder();
 
-/// Reads the four files as tools/get-mnist leaves them in `folder`. Fashion-MNIST has the same
+/// Reads the four files as tools/get-mnist leaves them in `folder`, or packed as the archives of
+/// the web have them (NAME.gz). Fashion-MNIST has the same
 /// form. Throws DataError naming the file that is missing, truncated, no IDX file or of other
 /// extents.
 Mnist load_mnist(const std::string& folder = default_mnist_folder(),

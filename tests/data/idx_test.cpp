@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/deflate.h"
 #include "runtime/error.h"
 #include "runtime/file.h"
 #include "tests/data/idx_file.h"
@@ -63,4 +64,53 @@ TEST_CASE("extents whose product overflows are refused, not allocated", "[idx][e
   write_file_atomically(folder / "x", idx_header(0x0e, {large, large, large, large}),
                         Durability::Checked);
   REQUIRE_THROWS_AS(data::read_idx(folder / "x"), DataError);
+}
+
+namespace {
+
+std::string gzip(std::string_view bytes) {
+  Deflater deflater(Inflater::Wrapping::Gzip);
+  deflater.add(bytes);
+  return deflater.finish();
+}
+
+}  // namespace
+
+TEST_CASE("packed files are unpacked", "[idx]") {
+  TemporaryFolder folder;
+  for (const std::vector<uint32_t>& extents :
+       {std::vector<uint32_t>{}, {5}, {100}, {3, 28, 28}, {0, 4}}) {
+    write_file_atomically(folder / "x", idx_bytes(extents), Durability::Checked);
+    write_file_atomically(folder / "x.gz", gzip(idx_bytes(extents)), Durability::Checked);
+    const Tensor plain = data::read_idx(folder / "x"), packed = data::read_idx(folder / "x.gz");
+    REQUIRE(packed.type() == plain.type());
+    REQUIRE(packed.to_vector<uint8_t>() == plain.to_vector<uint8_t>());
+  }
+}
+
+TEST_CASE("packed files that are none", "[idx][errors]") {
+  TemporaryFolder folder;
+  const auto refused = [&](const std::string& bytes) {
+    write_file_atomically(folder / "x.gz", bytes, Durability::Checked);
+    try {
+      data::read_idx(folder / "x.gz");
+    } catch (const DataError& e) {
+      return e.message().what.substr(folder.path().size() + 8);
+    }
+    return std::string("no error");
+  };
+  const std::string whole = gzip(idx_bytes({3, 28, 28}));
+  for (size_t bytes = 0; bytes < whole.size(); ++bytes)
+    REQUIRE(refused(whole.substr(0, bytes)) != "no error");
+  std::string damaged = whole;
+  damaged[damaged.size() - 6] ^= 1;
+  CHECK(refused(damaged) == "cannot be unpacked: the packed data is damaged");
+  CHECK(refused(gzip(idx_bytes({3, 28, 28}) + "x")) ==
+        "has bytes after its end; got 2369 bytes, expected 2368 for u8[3,28,28]");
+  CHECK(refused(gzip(idx_bytes({100}).substr(0, 90))) ==
+        "is truncated; got 90 bytes, expected 108 for u8[100]");
+  const uint32_t large = 0xffffffff;
+  const std::string bomb = gzip(idx_header(0x0e, {large, large, large}) + std::string(100, 0));
+  CHECK(refused(bomb) == "is truncated; its " + std::to_string(bomb.size()) +
+                             " packed bytes cannot hold 9223372036854775807");
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 
+#include "runtime/deflate.h"
 #include "runtime/error.h"
 #include "runtime/file.h"
 #include "tests/data/idx_file.h"
@@ -27,4 +28,20 @@ TEST_CASE("the four files become two labelled sets", "[mnist]") {
   REQUIRE(item.pixels[5] == (784 + 5) % 256);
   REQUIRE_THROWS_AS(mnist.train[3], ValueError);
   REQUIRE_THROWS_AS(mnist.train[-1], ValueError);
+}
+
+TEST_CASE("the four files may be packed", "[mnist]") {
+  TemporaryFolder folder;
+  const auto write = [&](const std::string& name, const std::vector<uint32_t>& extents) {
+    Deflater deflater(Inflater::Wrapping::Gzip);
+    deflater.add(idx_bytes(extents));
+    write_file_atomically(folder / name, deflater.finish());
+  };
+  write("train-images-idx3-ubyte.gz", {3, 28, 28});
+  write("train-labels-idx1-ubyte.gz", {3});
+  write("t10k-images-idx3-ubyte.gz", {2, 28, 28});
+  write("t10k-labels-idx1-ubyte.gz", {2});
+  const data::Mnist mnist = data::load_mnist(folder.path());
+  REQUIRE(mnist.train[2].label == 2);
+  REQUIRE(to_string(mnist.test.images.type()) == "u8[2,28,28]");
 }

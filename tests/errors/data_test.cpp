@@ -92,13 +92,13 @@ TEST_CASE("a file that is no IDX file shows how it begins", "[errors][data]") {
               folder.advice());
 }
 
-TEST_CASE("a file still compressed says so", "[errors][data]") {
+TEST_CASE("a packed file that cannot be unpacked says so", "[errors][data]") {
   SmallMnist folder;
   folder.write("train-images-idx3-ubyte", "\x1f\x8b\x08\x08 compressed");
   REQUIRE(message_of_load(folder) ==
           "[idx] '" + folder.path() +
-              "/train-images-idx3-ubyte' is compressed with gzip, expected the IDX file itself; "
-              "train.cpp:12; unpack it with gunzip");
+              "/train-images-idx3-ubyte' cannot be unpacked: the packed data is cut off" +
+              folder.advice());
 }
 
 TEST_CASE("images of other extents, and labels of another number", "[errors][data]") {
