@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "frontend/composite.h"
 #include "frontend/ops.h"
 
 namespace gradus::optim {
@@ -20,7 +21,8 @@ Tensor Schedule::operator()(const Tensor& step) const {
 }
 
 double Schedule::at(int64_t step) const {
-  return (*this)(Tensor(static_cast<int32_t>(step))).item<double>();
+  const Tensor count = Tensor(static_cast<int32_t>(step));
+  return composite("schedule", {}, [&] { return (*this)(count); }).item<double>();
 }
 
 std::string Schedule::to_string() const {
