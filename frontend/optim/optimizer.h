@@ -11,6 +11,7 @@
 // keeps.
 #pragma once
 
+#include <functional>
 #include <iosfwd>
 #include <map>
 #include <memory>
@@ -33,6 +34,9 @@ struct Leaves {
 
   size_t size() const { return tensors.size(); }
 };
+
+/// Which parameters something is for. Empty: all.
+using Mask = tree::Predicate;
 
 class Rule;
 

@@ -85,6 +85,10 @@ Tensor setting_of(const Slots& slots, const Setting& setting) {
   return setting.value.constant() ? slots.get(setting.name) : setting.value(slots.get("count"));
 }
 
+Slot filled_slot(const char* name, double value) {
+  return Slot(name, [value](const Tensor& param) { return full_like(param, value); });
+}
+
 // ------------------------------------------------------------------------------------------- leaf
 
 Leaf::Leaf(const LeafRule& rule, Slots& slots, const std::string& path, Tensor gradient,
@@ -95,8 +99,13 @@ Leaf::Leaf(const LeafRule& rule, Slots& slots, const std::string& path, Tensor g
       rule_(rule),
       slots_(slots) {
   for (const Slot& slot : rule.slots) {
+    const Tensor expected = slot.init ? slot.init(this->param) : this->param;
+    if (expected.is_empty()) {
+      open_.emplace_back();
+      continue;
+    }
     Tensor value = slots.get(slot.name, path);
-    if (!slot.init && value.shape() != this->param.shape()) {
+    if (value.type() != expected.type()) {
       throw ShapeError(
           Message{"update",
                   fmt::format("\"{}\" in the state does not fit its parameter; got "
@@ -111,8 +120,9 @@ Leaf::Leaf(const LeafRule& rule, Slots& slots, const std::string& path, Tensor g
 }
 
 void Leaf::close() {
-  for (size_t i = 0; i < open_.size(); ++i)
-    slots_.set(rule_.slots[i].name, path, std::move(open_[i]));
+  for (size_t i = 0; i < open_.size(); ++i) {
+    if (!open_[i].is_empty()) slots_.set(rule_.slots[i].name, path, std::move(open_[i]));
+  }
 }
 
 Tensor& Leaf::slot(std::string_view name) {
@@ -155,8 +165,10 @@ class PerLeaf final : public Rule {
     for (size_t i = 0; i < params.size(); ++i) {
       const Tensor& param = params.tensors[i];
       if (rule_.check) rule_.check(params.paths[i], param);
-      for (const Slot& slot : rule_.slots)
-        slots.set(slot.name, params.paths[i], slot.init ? slot.init(param) : zeros_like(param));
+      for (const Slot& slot : rule_.slots) {
+        const Tensor value = slot.init ? slot.init(param) : zeros_like(param);
+        if (!value.is_empty()) slots.set(slot.name, params.paths[i], value);
+      }
     }
   }
 

@@ -37,6 +37,8 @@ class Slots {
 
   bool has(std::string_view name) const;
   const std::string& prefix() const { return prefix_; }
+  /// The whole state, other rules' parts too.
+  State& state() const { return *state_; }
   /// "adam.mu/linear/w".
   std::string key(std::string_view name) const;
   std::string key(std::string_view name, std::string_view path) const;
@@ -72,13 +74,15 @@ struct Setting {
 /// A tensor that is kept for every parameter.
 struct Slot {
   Slot(const char* name) : name(name) {}
-  /// With `init` of the parameter instead of zeros like it.
+  /// With `init` of the parameter instead of zeros like it; empty: this parameter has no such slot.
   Slot(const char* name, std::function<Tensor(const Tensor& param)> init)
       : name(name), init(std::move(init)) {}
 
   std::string name;
   std::function<Tensor(const Tensor& param)> init;
 };
+/// A slot that begins with this value everywhere.
+Slot filled_slot(const char* name, double value);
 
 struct LeafRule;
 
