@@ -39,19 +39,15 @@ bool are_consecutive(std::span<const int64_t> items) {
   return true;
 }
 
-Tensor taken(const Tensor& x, std::span<const int64_t> items, bool consecutive, SourcePos where) {
+Tensor taken(const Tensor& x, std::span<const int64_t> items, SourcePos where) {
   const Type& type = x.type(where);
   const size_t width = row_bytes(type);
   const std::byte* from = bytes_of(x, where);
   const Type result{type.dtype, type.shape.with(0, static_cast<int64_t>(items.size()))};
   const BufferPtr to = Buffer::allocate(result.bytes());
-  if (consecutive && result.bytes() > 0) {
-    std::memcpy(to->data(), from + static_cast<size_t>(items[0]) * width, result.bytes());
-  } else if (width > 0) {
-    for (size_t i = 0; i < items.size(); ++i) {
-      std::memcpy(to->as<std::byte>() + i * width, from + static_cast<size_t>(items[i]) * width,
-                  width);
-    }
+  for (size_t i = 0; i < items.size() && width > 0; ++i) {
+    std::memcpy(to->as<std::byte>() + i * width, from + static_cast<size_t>(items[i]) * width,
+                width);
   }
   return wrap_buffer(interned(result), to, where);
 }
@@ -106,9 +102,11 @@ void take_rows(TreeRef tree, std::span<const int64_t> items, SourcePos where) {
         {kOp, fmt::format("an item that is not there; got {}, expected 0 to {}", i, count - 1),
          where, "give indices of items"});
   }
-  const bool consecutive = are_consecutive(items);
+  if (!items.empty() && are_consecutive(items)) {
+    return keep_rows(tree, items.front(), items.back() + 1, where);
+  }
   for (Tensor* leaf : leaves_of(tree))
-    *leaf = taken(*leaf, items, consecutive, where);
+    *leaf = taken(*leaf, items, where);
 }
 
 void keep_rows(TreeRef tree, int64_t first, int64_t end, SourcePos where) {

@@ -38,7 +38,8 @@ int64_t rows(const T& tree, SourcePos where = SourcePos::here()) {
   return detail::count_rows(detail::tree_ref(tree), where);
 }
 
-/// A copy of the items with these indices, in that order. ValueError for one that is not there.
+/// The items with these indices, in that order. ValueError for one that is not there. Copied,
+/// unless they stand together: see part().
 template <class T>
 T take(const T& tree, std::span<const int64_t> items, SourcePos where = SourcePos::here()) {
   T result = tree;
@@ -87,7 +88,8 @@ std::pair<T, T> split_fraction(const T& tree, double fraction,
   return split_at(tree, detail::count_of_fraction(rows(tree, where), fraction, where), where);
 }
 
-/// Batches are trees of the same type. A batch of items that stand together is copied as one block.
+/// Batches are trees of the same type. Without an order, they are parts of the data's own memory
+/// where its alignment allows it, which costs no copy.
 template <class T>
 Batches<T> batches(T tree, Batching batching, SourcePos where = SourcePos::here()) {
   const int64_t count = rows(tree, where);

@@ -11,6 +11,7 @@
 #include "frontend/io/npz.h"
 #include "frontend/io/safetensors.h"
 #include "frontend/io/safetensors_format.h"
+#include "frontend/tree.h"
 #include "runtime/error.h"
 #include "runtime/file.h"
 
@@ -18,31 +19,6 @@ namespace gradus::io {
 namespace {
 
 constexpr const char* kSingleName = "tensor";
-
-class NameVisitor final : public TreeVisitor {
- public:
-  std::vector<std::string> names;
-
-  NameVisitor() { wants_paths = true; }
-  void leaf(Tensor&) override { names.push_back(lengths_.empty() ? kSingleName : name_); }
-  void enter(PathStep step) override {
-    lengths_.push_back(name_.size());
-    if (lengths_.size() > 1) name_ += '.';
-    if (step.kind == PathStep::Kind::Index) {
-      name_ += std::to_string(step.index);
-    } else {
-      name_ += step.name;
-    }
-  }
-  void leave() override {
-    name_.resize(lengths_.back());
-    lengths_.pop_back();
-  }
-
- private:
-  std::string name_;
-  std::vector<size_t> lengths_;
-};
 
 /// "a, b and 3 more".
 std::string listed(const std::vector<std::string>& names) {
@@ -63,10 +39,10 @@ std::map<std::string, Tensor*> named_leaves(const char* op, TreeRef tree, const 
   for (size_t i = 0; i < leaves.size(); ++i) {
     const std::string name = prefix.empty()            ? names[i]
                              : names[i] == kSingleName ? prefix
-                                                       : prefix + "." + names[i];
+                                                       : prefix + "/" + names[i];
     if (!named.emplace(name, leaves[i]).second) {
       throw ValueError({op, fmt::format("two leaves of the tree have one name; got '{}'", name),
-                        where, "use keys of maps without dots"});
+                        where, "use keys of maps without slashes"});
     }
   }
   return named;
@@ -90,9 +66,11 @@ Tensor as_type(const Tensor& stored, const Type& type, SourcePos where) {
 namespace detail {
 
 std::vector<std::string> names_of(TreeRef tree) {
-  NameVisitor visitor;
-  tree.visit(visitor);
-  return std::move(visitor.names);
+  std::vector<std::string> names = tree::detail::paths_of(tree);
+  for (std::string& name : names) {
+    if (name.empty()) name = kSingleName;
+  }
+  return names;
 }
 
 void save(const std::string& path, TreeRef tree, const Metadata& metadata, SourcePos where) {
@@ -200,7 +178,7 @@ void Archive::load_leaves(TreeRef tree, const std::string& prefix, SourcePos whe
     }
   }
   for (const std::string& name : names()) {
-    const bool is_looked_at = prefix.empty() || name == prefix || name.starts_with(prefix + ".");
+    const bool is_looked_at = prefix.empty() || name == prefix || name.starts_with(prefix + "/");
     if (is_looked_at && !leaves.count(name)) unexpected.push_back(name);
   }
   if (!missing.empty() || !unexpected.empty() || !different.empty()) {

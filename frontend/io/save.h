@@ -8,9 +8,9 @@
 //     int64_t epoch = file.metadata().integer("epoch");
 //
 // A file is safetensors, or npz if its name ends in ".npz" (which has no metadata). The name of a
-// leaf is its path: members by name, keys of maps as they are, elements of vectors and tuples by
-// number, joined by dots ("layers.0.w", "linear/w"); of a single tensor, "tensor". Static members
-// of a tree (integers, strings) are not saved: they are those of the tree that is given to load.
+// leaf is its path in tree::paths(), "layers/0/w", or "tensor" if the tree is a single one. Static
+// members of a tree (integers, strings) are not saved: they are those of the tree that is given to
+// load.
 #pragma once
 
 #include <memory>
@@ -65,7 +65,7 @@ class Archive {
 
   /// A tree like `like` with the file's values. The names, shapes and element types must be those
   /// of `like` (whose values do not matter, and whose empty leaves take any type): DataError lists
-  /// what is missing, unexpected and different. With a prefix, only names "PREFIX.…" are looked at,
+  /// what is missing, unexpected and different. With a prefix, only names "PREFIX/…" are looked at,
   /// for a part of what was saved.
   template <class T>
   T load(T like, const std::string& prefix = {}, SourcePos where = SourcePos::here()) const {

@@ -65,9 +65,9 @@ TEST_CASE("a tree comes back, by names that other programs can use") {
   CHECK(back.depth == 3);
   CHECK(same(like, make_model(0)));
   CHECK(io::Archive(path).names() ==
-        std::vector<std::string>{"extra", "key", "layers.0.b", "layers.0.w", "layers.1.b",
-                                 "layers.1.w", "moments.0", "moments.1", "params.linear/b",
-                                 "params.linear/w"});
+        std::vector<std::string>{"extra", "key", "layers/0/b", "layers/0/w", "layers/1/b",
+                                 "layers/1/w", "moments/0", "moments/1", "params/linear/b",
+                                 "params/linear/w"});
   CHECK(folder.files() == 1);
 }
 
@@ -89,21 +89,21 @@ TEST_CASE("metadata, single tensors and parts of a file") {
   const io::Archive file(path);
   CHECK(file.metadata().integer("epoch") == 3);
   CHECK(file.metadata().number("accuracy") == 0.9912);
-  CHECK(to_string(file.type_of("layers.1.w")) == "f32[2,3]");
+  CHECK(to_string(file.type_of("layers/1/w")) == "f32[2,3]");
   CHECK(to_string(file.type_of("key")) == "u32[2]");
-  CHECK(file.tensor("params.linear/b").item<float>() == 13);
+  CHECK(file.tensor("params/linear/b").item<float>() == 13);
   CHECK(data_error_of([&] { file.tensor("none"); }) == "'" + path + "' has no tensor 'none'");
   CHECK_THROWS_AS(file.type_of("none"), DataError);
 
   const auto layers = file.load(make_model(0).layers, "layers");
   CHECK(layers[1].w.to_vector<float>() == std::vector<float>(6, 6));
-  const Layer layer = file.load(Layer{}, "layers.0");  // empty leaves take any type
+  const Layer layer = file.load(Layer{}, "layers/0");  // empty leaves take any type
   CHECK(layer.b.to_vector<float>() == std::vector<float>(3, -5));
   CHECK(file.load(Tensor{}, "extra").to_vector<float>() == std::vector<float>{15, 15});
   CHECK(data_error_of([&] { file.load(Layer{}, "layers"); }) ==
         "'" + path +
-            "' does not hold this tree; missing: layers.b, layers.w; unexpected: layers.0.b, "
-            "layers.0.w, layers.1.b, layers.1.w");
+            "' does not hold this tree; missing: layers/b, layers/w; unexpected: layers/0/b, "
+            "layers/0/w, layers/1/b, layers/1/w");
 }
 
 TEST_CASE("what an archive reads is the file that it opened") {
@@ -133,8 +133,8 @@ TEST_CASE("names, shapes and types must be those of the tree") {
   } catch (const DataError& e) {
     CHECK(std::string(e.what()) ==
           "[load] '" + path +
-              "' does not hold this tree; missing: params.new; unexpected: layers.1.b, "
-              "layers.1.w; of another type: layers.0.b (got f32[3], expected i32[3]), layers.0.w "
+              "' does not hold this tree; missing: params/new; unexpected: layers/1/b, "
+              "layers/1/w; of another type: layers/0/b (got f32[3], expected i32[3]), layers/0/w "
               "(got f32[2,3], expected f32[3,2]); " __FILE__ ":" +
               std::to_string(line) + "; load it into a tree like the one that was saved");
   }
@@ -154,8 +154,8 @@ TEST_CASE("names, shapes and types must be those of the tree") {
 TEST_CASE("trees that cannot be saved") {
   const TemporaryFolder folder;
   const std::string path = folder / "x";
-  const std::map<std::string, std::map<std::string, Tensor>> nested = {{"a", {{"b.c", Tensor(1)}}},
-                                                                       {"a.b", {{"c", Tensor(2)}}}};
+  const std::map<std::string, std::map<std::string, Tensor>> nested = {{"a", {{"b/c", Tensor(1)}}},
+                                                                       {"a/b", {{"c", Tensor(2)}}}};
   CHECK_THROWS_AS(io::save(path, nested), ValueError);
   CHECK_THROWS_AS(io::save(path, Layer{Tensor(1), {}}), ValueError);
   CHECK_THROWS_AS(io::save(folder / "x.npz", Tensor(1), {{"epoch", 1}}), ValueError);
