@@ -31,7 +31,7 @@ namespace gradus::data {
 struct Batching {
   int64_t size = 1;        // items of a batch
   bool drop_rest = false;  // leave out the last batch if it is smaller
-  Order order;             // of the items
+  Order order = {};        // of the items
 };
 
 /// The batch that comes next.
@@ -216,7 +216,8 @@ class Batches {
   }
 
   /// The same batches, made on a thread while the caller is busy with others: at most `ahead` wait,
-  /// one is being made. All functions of the pipeline then run on that thread, one call at a time.
+  /// one is being made. All functions of the pipeline then run on that thread, one call at a time,
+  /// and do not see what is set for the caller's (random::ScopedStream).
   /// An exception that they throw comes out of the loop in the place of its batch. A loop that is
   /// left early waits for the batch that is being made. 0 makes batches on the caller's thread.
   Batches prefetch(int64_t ahead = 2) const {

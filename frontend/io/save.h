@@ -35,7 +35,8 @@ std::vector<std::string> tree_names(const T& tree) {
   return detail::names_of(detail::tree_ref(tree));
 }
 
-/// Writes the file: a reader finds the old one or the new one, never a part, also after a crash.
+/// Writes the file: a reader finds the old one or the new one, never a part, also after a crash (of
+/// which a file PATH.….tmp may be left over).
 /// Throws DataError if it cannot be written, ValueError if two leaves have one name, a leaf is
 /// empty, or an npz file is given metadata; and what reading a traced or donated tensor throws.
 template <class T>

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "frontend/data/random_state.h"
+#include "frontend/transform.h"
 #include "runtime/error.h"
 
 using namespace gradus;
@@ -110,6 +111,24 @@ TEST_CASE("batches are trees") {
   state.permutation(10);
   const std::vector<int64_t> expected = state.permutation(10);
   CHECK(seen == std::vector<int>(expected.begin(), expected.end()));
+}
+
+TEST_CASE("compiled functions of batches run on the thread that makes them") {
+  const auto scaled = jit([](const Tensor& x) { return x / 255.0f + 0.5f; });
+  const auto plain =
+      data::batches(make_set(50), {.size = 8, .order = data::Order::numpy(2)}).map([&](Set batch) {
+        return Set{scaled(batch.x), batch.y};
+      });
+  auto ahead = plain.prefetch(2).epoch(0);
+  auto at = ahead.begin();
+  for (auto& batch : plain.epoch(0)) {
+    CHECK(batch.x.to_vector<float>() == (*at).x.to_vector<float>());
+    CHECK(batch.y.to_vector<uint8_t>() == at->y.to_vector<uint8_t>());
+    // The consumer computes too, meanwhile.
+    CHECK(scaled(batch.x).shape() == batch.x.shape());
+    ++at;
+  }
+  CHECK(at == ahead.end());
 }
 
 TEST_CASE("data sets that are none") {

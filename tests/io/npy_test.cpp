@@ -166,6 +166,8 @@ TEST_CASE("files that are none") {
   check(std::string("\x93NUMPY\x09\0\x02\0{}", 12),
         "unknown format version 9; write it with numpy.save");
   check(std::string("\x93NUMPY\x01\0\xff\0{}", 12), "its header is cut off; write it again");
+  check(std::string("\x93NUMPY\x02\0\xff\xff\xff\xff{}", 14),
+        "its header is implausibly long; write it again");
   const std::string no_array = "its header is no description of an array; write it with numpy.save";
   check(npy("{}", ""), no_array);
   check(npy("{'descr': '<f4', 'fortran_order': False}", ""), no_array);

@@ -1,6 +1,10 @@
 // Trees in files, by name.
 #include "frontend/io/save.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <optional>
@@ -176,4 +180,31 @@ TEST_CASE("the tree to load into may have been given away") {
   x = step(std::move(x));
   CHECK(io::load(folder / "x", old).to_vector<float>() == std::vector<float>{2, 3});
   CHECK(io::load(folder / "x", x).to_vector<float>() == std::vector<float>{2, 3});
+}
+
+TEST_CASE("a program that is killed while it saves leaves a whole file") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x";
+  // 400 kB: long enough to be hit in the middle.
+  const Tensor even = full({100000}, 2.0) + 0, odd = full({100000}, 3.0) + 0;
+  even.data<float>();
+  io::save(path, even, {{"step", 0}});
+  int64_t last = 0;
+  for (int kill_at = 1; kill_at <= 12; ++kill_at) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      for (int64_t step = last + 1;; ++step)
+        io::save(path, step % 2 ? odd : even, {{"step", step}});
+    }
+    usleep(static_cast<useconds_t>(1700 * kill_at));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    const io::Archive file(path);
+    const int64_t step = file.metadata().integer("step");
+    CHECK(step >= last);
+    CHECK(test::same(file.load(even), step % 2 ? odd : even));
+    last = step;
+  }
+  CHECK(last > 0);
 }
