@@ -128,7 +128,7 @@ void train(const example::Arguments& arguments) {
     std::printf("A batch is no image: %s\n\n", e.what());
   }
 
-  auto mnist = gradus::data::load_mnist(arguments.data);
+  auto mnist = example::load(arguments);
   auto batches = gradus::data::Loader(mnist.train, kBatchSize, flatten_and_cast, collate);
   auto step = gradus::jit(update);
   auto measure = gradus::jit(accuracy);

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include <gradus/data/rows.h>
 #include <gradus/runtime/cpu/thread_pool.h>
 #include <gradus/runtime/device.h>
 #include <gradus/runtime/file.h>
@@ -29,7 +30,7 @@ void apply(const Arguments& arguments) {
 }  // namespace
 
 int run(int argc, char** argv, const std::string& description, Arguments defaults,
-        const std::function<void(const Arguments&)>& body) {
+        const std::function<void(const Arguments&)>& body, const std::vector<Switch>& switches) {
   Arguments arguments = std::move(defaults);
   CLI::App app(description);
   app.add_option("--epochs", arguments.epochs, "how often the training set is gone through")
@@ -50,11 +51,14 @@ int run(int argc, char** argv, const std::string& description, Arguments default
       ->check(CLI::NonNegativeNumber);
   app.add_option("--test-images", arguments.test_images, "use the first so many; 0: as published")
       ->check(CLI::NonNegativeNumber);
+  for (const Switch& option : switches)
+    app.add_flag(option.name, *option.value, option.help);
   app.set_version_flag("--version", [] { return gradus::environment_text(); });
   app.footer(gradus::options_help());
   try {
     app.parse(argc, argv);
     apply(arguments);
+    if (!arguments.output.empty()) gradus::make_folders(arguments.output);
     body(arguments);
     return 0;
   } catch (const CLI::ParseError& e) {
@@ -65,8 +69,14 @@ int run(int argc, char** argv, const std::string& description, Arguments default
   }
 }
 
-int64_t count_of(int64_t asked, int64_t published, int64_t available) {
-  return std::min(asked > 0 ? asked : published, available);
+gradus::data::Mnist load(const Arguments& arguments) {
+  gradus::data::Mnist mnist = gradus::data::load_mnist(arguments.data);
+  const auto first = [](gradus::data::LabelledImages& set, int64_t count) {
+    if (count > 0) set = gradus::data::part(set, 0, std::min(count, set.size()));
+  };
+  first(mnist.train, arguments.train_images);
+  first(mnist.test, arguments.test_images);
+  return mnist;
 }
 
 std::string digest_of(const std::vector<gradus::Tensor>& leaves) {

@@ -30,13 +30,20 @@ struct Arguments {
   int64_t test_images = 0;
 };
 
-/// How many images to use of `available`: `asked`, or `published` if nothing was asked for.
-int64_t count_of(int64_t asked, int64_t published, int64_t available);
+/// A switch of one program: sets *value.
+struct Switch {
+  std::string name, help;
+  bool* value;
+};
 
 /// Parses the command line over `defaults`, sets threads and device, and runs `body`. Returns the
 /// status for main: 1 with the message on stderr if `body` throws, 2 for a wrong command line.
 int run(int argc, char** argv, const std::string& description, Arguments defaults,
-        const std::function<void(const Arguments&)>& body);
+        const std::function<void(const Arguments&)>& body,
+        const std::vector<Switch>& switches = {});
+
+/// MNIST (or Fashion-MNIST) as --data, --train-images and --test-images say.
+gradus::data::Mnist load(const Arguments& arguments);
 
 /// Seconds since it was made.
 class Stopwatch {
