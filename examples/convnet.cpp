@@ -23,9 +23,13 @@ using gradus::Tensor;
 using gradus::data::LabelledImages;
 
 constexpr int64_t kClasses = 10;
-constexpr int64_t kBatchSize = 128;
-constexpr float kNoise = 0.1f;
-constexpr double kLearningRate = 3e-3;
+
+struct Settings {
+  int64_t batch_size = 128;
+  double learning_rate = 3e-3;
+  double noise = 0.1;  // its standard deviation
+  std::string model;   // a file with parameters to begin with; empty: random ones
+};
 
 nn::Conv2D conv(int64_t outputs) {
   // Flux's convolution flips its kernel.
@@ -47,12 +51,11 @@ nn::Sequential build_model() {
           nn::Linear(kClasses, {.w_init = nn::glorot_uniform()})};
 }
 const nn::Sequential kModel = build_model();
-const optim::Optimizer kOptimizer = optim::adam(kLearningRate);
 
 struct State {
   nn::Params params;
   optim::State optimizer;  // the learning rate is in here: a change compiles nothing
-  Tensor key;              // of the noise
+  Tensor key, noise;
 };
 
 // u8[n,28,28] -> f32[n,28,28,1], from 0 to 1.
@@ -66,13 +69,14 @@ Tensor loss(const nn::Params& params, const Tensor& images, const Tensor& labels
                                                gradus::losses::Reduction::Mean);
 }
 
-std::pair<State, Tensor> update(State state, const LabelledImages& batch) {
+std::pair<State, Tensor> update(const optim::Optimizer& optimizer, State state,
+                                const LabelledImages& batch) {
   auto [key, noise_key] = gradus::random::split(state.key);
   Tensor images = scaled(batch.images);
-  images = images + kNoise * gradus::random::normal(noise_key, images.shape());
+  images = images + state.noise * gradus::random::normal(noise_key, images.shape());
   auto [value, gradient] = gradus::value_and_grad(loss)(state.params, images, batch.labels);
-  auto [params, optimizer] = kOptimizer.step(state.params, state.optimizer, gradient);
-  return {State{params, optimizer, key}, value};
+  auto [params, next] = optimizer.step(state.params, state.optimizer, gradient);
+  return {State{params, next, key, state.noise}, value};
 }
 
 Tensor count_correct(const nn::Params& params, const LabelledImages& batch) {
@@ -81,18 +85,19 @@ Tensor count_correct(const nn::Params& params, const LabelledImages& batch) {
 
 constexpr double kPublishedFirst = 0.9794, kPublishedBest = 0.9924;
 
-void run(const example::Arguments& arguments) {
+void run(const example::Arguments& arguments, const Settings& settings) {
   auto [init_key, noise_key] = gradus::random::split(gradus::random::key(arguments.seed));
-  Tensor example = gradus::zeros({kBatchSize, 28, 28, 1});
-  State state;
-  state.params = kModel.init(init_key, example).params;
-  state.optimizer = kOptimizer.init(state.params);
-  state.key = noise_key;
-  std::cout << nn::summary(kModel, example) << "\n\n" << kOptimizer << "\n\n";
+  Tensor example = gradus::zeros({settings.batch_size, 28, 28, 1});
+  optim::Optimizer optimizer = optim::adam(settings.learning_rate);
+  nn::Params params = kModel.init(init_key, example).params;
+  if (!settings.model.empty()) params = gradus::io::load(settings.model, params);
+  State state{params, optimizer.init(params), noise_key, static_cast<float>(settings.noise)};
+  std::cout << nn::summary(kModel, example) << "\n\n" << optimizer << "\n\n";
 
   auto mnist = example::load(arguments);
-  auto batches = gradus::data::batches(mnist.train, {.size = kBatchSize});
-  auto step = gradus::jit(update);
+  auto batches = gradus::data::batches(mnist.train, {.size = settings.batch_size});
+  auto step = gradus::jit(
+      [=](State s, const LabelledImages& batch) { return update(optimizer, std::move(s), batch); });
   auto measured = gradus::jit(count_correct);
   auto accuracy = [&](const nn::Params& params) {  // the whole test set is one batch
     double hits = measured(params, mnist.test).item<float>();
@@ -101,9 +106,9 @@ void run(const example::Arguments& arguments) {
 
   // Compiled ahead of the loop, for the usual batch, the smaller last one, and the test set.
   example::Stopwatch compiling;
-  step.compile(state, gradus::data::part(mnist.train, 0, std::min(kBatchSize, mnist.train.size())));
-  if (int64_t rest = mnist.train.size() % kBatchSize; rest > 0) {
-    step.compile(state, gradus::data::part(mnist.train, 0, rest));
+  int64_t rest = mnist.train.size() % settings.batch_size;
+  for (int64_t size : {std::min(settings.batch_size, mnist.train.size()), rest}) {
+    if (size > 0) step.compile(state, gradus::data::part(mnist.train, 0, size));
   }
   measured.compile(state.params, mnist.test);
   std::printf("compiled in %.0f ms\n", compiling.seconds() * 1e3);
@@ -135,6 +140,9 @@ void run(const example::Arguments& arguments) {
 
   example::Report report("S2", arguments);
   report.add_epochs(loop.history());
+  double final = accuracy(state.params);
+  std::printf("final test accuracy %.4f\n", final);
+  report.set("final_test_accuracy", final);
   if (best->epoch() > 0) {
     // The model built anew, with the saved parameters in place of its own.
     nn::Params rebuilt = build_model().init(gradus::random::key(1), example).params;
@@ -156,6 +164,13 @@ void run(const example::Arguments& arguments) {
 }
 
 int main(int argc, char** argv) {
-  return example::run(argc, argv, "Trains a convolutional network on MNIST.",
-                      {.epochs = 20, .output = "convnet.out"}, run);
+  Settings settings;
+  return example::run(
+      argc, argv, "Trains a convolutional network on MNIST.",
+      {.epochs = 20, .output = "convnet.out"},
+      [&](const example::Arguments& arguments) { run(arguments, settings); },
+      {{"--batch-size", "images of a step", &settings.batch_size},
+       {"--learning-rate", "of the first epoch", &settings.learning_rate},
+       {"--model", "a safetensors file with parameters to begin with", &settings.model},
+       {"--noise", "standard deviation of what is added to images in training", &settings.noise}});
 }

@@ -77,9 +77,8 @@ constexpr std::array kPublishedTrain = {85.83, 88.44}, kPublishedTest = {84.5, 8
 void run(const example::Arguments& arguments) {
   std::cout << gradus::environment_text() << "\n";
   Tensor key = gradus::random::key(arguments.seed);
-  auto [init_key, order_key] = gradus::random::split(key);
   Tensor one = gradus::zeros({1, 28, 28, 1});
-  auto [params, model_state] = kModel.init(init_key, one);
+  auto [params, model_state] = kModel.init(key, one);
   State state{params, model_state, kOptimizer.init(params)};
   std::cout << nn::summary(kModel, one) << "\n\n";
 
@@ -87,8 +86,8 @@ void run(const example::Arguments& arguments) {
   int64_t images = std::min(kImages, mnist.train.size());
   auto [training, test] =
       gradus::data::split_fraction(gradus::data::part(mnist.train, 0, images), kTrainingShare);
-  auto batches = gradus::data::batches(
-      training, {.size = kBatchSize, .order = gradus::data::Order::jax(order_key)});
+  auto batches =
+      gradus::data::batches(training, {.size = kBatchSize, .order = gradus::data::Order::jax(key)});
 
   auto step = gradus::jit(update);
   auto correct = gradus::jit(count_correct);

@@ -134,32 +134,32 @@ void train(const example::Arguments& arguments) {
   auto measure = gradus::jit(accuracy);
   Tensor train_images = flat(mnist.train.images);
   Tensor test_images = flat(mnist.test.images);
-  example::Report report("S3", arguments);
 
   std::printf("epoch  seconds    train     test\n");
-  for (int epoch = 1; epoch <= arguments.epochs; ++epoch) {
-    example::Stopwatch watch;
-    {
-      gradus::train::ProgressBar progress("epoch " + std::to_string(epoch), batches.batches());
-      for (auto [images, labels] : batches) {
-        params = step(std::move(params), images, labels);
-        progress.advance();
-      }
-    }
-    double seconds = watch.seconds();
-    double train = measure(params, train_images, mnist.train.labels).item<float>();
-    double test = measure(params, test_images, mnist.test.labels).item<float>();
-    std::printf("%5d  %7.2f  %.5f  %.5f\n", epoch, seconds, train, test);
-    std::fflush(stdout);
-    if (epoch <= kEpochs) {
-      const std::string name = "epoch " + std::to_string(epoch);
-      report.compare(name + ", training set", kPublishedTrain[epoch - 1], train);
-      report.compare(name + ", test set", kPublishedTest[epoch - 1], test);
-    }
-    report.add_epoch({{"epoch", epoch},
-                      {"seconds", seconds},
-                      {"train_accuracy", train},
-                      {"test_accuracy", test}});
+  gradus::train::Loop loop(
+      {.epochs = arguments.epochs, .checkpoint = arguments.checkpoint},
+      {gradus::train::progress_bar(), gradus::train::each_epoch([](gradus::train::Loop& l) {
+         const auto& row = l.history().last();
+         std::printf("%5d  %7.2f  %.5f  %.5f\n", row.epoch, row["seconds"], row["train_accuracy"],
+                     row["test_accuracy"]);
+         std::fflush(stdout);
+       })});
+  loop.run(
+      params, batches,
+      [&](Params p, const Batch& batch) { return step(std::move(p), batch.images, batch.labels); },
+      [&](const Params& p) {
+        return gradus::train::Metrics{
+            {"train_accuracy", measure(p, train_images, mnist.train.labels).item<float>()},
+            {"test_accuracy", measure(p, test_images, mnist.test.labels).item<float>()}};
+      });
+
+  example::Report report("S3", arguments);
+  report.add_epochs(loop.history());
+  for (const auto& row : loop.history().rows()) {
+    if (row.epoch > kEpochs) break;
+    const std::string name = "epoch " + std::to_string(row.epoch);
+    report.compare(name + ", training set", kPublishedTrain[row.epoch - 1], row["train_accuracy"]);
+    report.compare(name + ", test set", kPublishedTest[row.epoch - 1], row["test_accuracy"]);
   }
   report.finish(gradus::tree_leaves(params));
 }

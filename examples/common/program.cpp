@@ -27,10 +27,18 @@ void apply(const Arguments& arguments) {
   gradus::set_options(options);
 }
 
+void add_option(CLI::App& app, const Option& option, bool& value) {
+  app.add_flag(option.name, value, option.help);
+}
+template <class Value>
+void add_option(CLI::App& app, const Option& option, Value& value) {
+  app.add_option(option.name, value, option.help)->capture_default_str();
+}
+
 }  // namespace
 
 int run(int argc, char** argv, const std::string& description, Arguments defaults,
-        const std::function<void(const Arguments&)>& body, const std::vector<Switch>& switches) {
+        const std::function<void(const Arguments&)>& body, const std::vector<Option>& options) {
   Arguments arguments = std::move(defaults);
   CLI::App app(description);
   app.add_option("--epochs", arguments.epochs, "how often the training set is gone through")
@@ -51,8 +59,8 @@ int run(int argc, char** argv, const std::string& description, Arguments default
       ->check(CLI::NonNegativeNumber);
   app.add_option("--test-images", arguments.test_images, "use the first so many; 0: as published")
       ->check(CLI::NonNegativeNumber);
-  for (const Switch& option : switches)
-    app.add_flag(option.name, *option.value, option.help);
+  for (const Option& option : options)
+    std::visit([&](auto* value) { add_option(app, option, *value); }, option.value);
   app.set_version_flag("--version", [] { return gradus::environment_text(); });
   app.footer(gradus::options_help());
   try {

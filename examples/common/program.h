@@ -30,17 +30,16 @@ struct Arguments {
   int64_t test_images = 0;
 };
 
-/// A switch of one program: sets *value.
-struct Switch {
+/// An option that one program has beside the common ones: sets *value.
+struct Option {
   std::string name, help;
-  bool* value;
+  std::variant<bool*, int64_t*, double*, std::string*> value;
 };
 
 /// Parses the command line over `defaults`, sets threads and device, and runs `body`. Returns the
 /// status for main: 1 with the message on stderr if `body` throws, 2 for a wrong command line.
 int run(int argc, char** argv, const std::string& description, Arguments defaults,
-        const std::function<void(const Arguments&)>& body,
-        const std::vector<Switch>& switches = {});
+        const std::function<void(const Arguments&)>& body, const std::vector<Option>& options = {});
 
 /// MNIST (or Fashion-MNIST) as --data, --train-images and --test-images say.
 gradus::data::Mnist load(const Arguments& arguments);

@@ -66,7 +66,7 @@ class ProgressCallback final : public Callback {
                                          loop.steps(), out_);
   }
   void on_step(Loop& loop) override {
-    bar_->advance(fmt::format("loss {:.4f}", loop.loss()));
+    bar_->advance(std::isnan(loop.loss()) ? "" : fmt::format("loss {:.4f}", loop.loss()));
     if (loop.step() == loop.steps()) bar_.reset();  // measuring may print
   }
   void on_epoch_end(Loop&) override { bar_.reset(); }

@@ -67,7 +67,7 @@ void Loop::run_epoch(detail::Driver& driver, SourcePos where) {
   while (driver.step(loss_)) {
     ++step_;
     loss_sum_ += loss_;
-    if (options_.stop_at_nan && std::isnan(loss_)) {
+    if (options_.stop_at_nan && driver.has_loss() && std::isnan(loss_)) {
       explain_nan(driver, fmt::format("the loss of step {} of epoch {} is a NaN", step_, epoch_),
                   where);
     }
@@ -83,7 +83,10 @@ void Loop::run_epoch(detail::Driver& driver, SourcePos where) {
   }
   const double taken = seconds();
   if (options_.stop_at_nan) require_numbers(driver, where);
-  History::Row row{epoch_, {{"seconds", taken}, {"loss", loss_sum_ / static_cast<double>(step_)}}};
+  History::Row row{epoch_, {{"seconds", taken}}};
+  if (driver.has_loss()) {
+    row.metrics.emplace_back("loss", loss_sum_ / static_cast<double>(step_));
+  }
   for (auto& metric : driver.measure())
     row.metrics.push_back(std::move(metric));
   history_.add(std::move(row));

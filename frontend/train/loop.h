@@ -9,8 +9,8 @@
 //
 // The state is any tree: parameters, optimiser state, random key, … `batches.epoch(e)` walks the
 // batches of epoch e (from 0) and depends on e alone, as data::Batches does.
-// `step(state, batch)` returns the next state and the batch's loss (a scalar f32), and
-// `measure(state)` the Metrics of an epoch.
+// `step(state, batch)` returns the next state and the batch's loss (a scalar f32), or the next
+// state alone, and `measure(state)` the Metrics of an epoch.
 //
 // With a checkpoint, the whole state, the history and what callbacks remember are written after
 // every epoch, atomically; a loop that finds the file goes on behind it and ends in the same bits
@@ -23,6 +23,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -70,8 +71,9 @@ class Driver {
   virtual TreeRef state() = 0;
   /// Starts the walk over an epoch's batches; their number, or -1.
   virtual int64_t begin(int epoch) = 0;
-  /// The next batch: false behind the last.
+  /// The next batch: false behind the last. Leaves `loss` alone if the step has none.
   virtual bool step(double& loss) = 0;
+  virtual bool has_loss() const = 0;
   virtual Metrics measure() = 0;
   /// Remembers the state, and goes back to what was remembered.
   virtual void keep() = 0;
@@ -93,9 +95,10 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// Trains. Each epoch adds a row to the history: "seconds" (of its steps), "loss" (their mean),
-  /// and what `measure` returns. Throws ValueError if there are no batches, NanError, DataError for
-  /// a checkpoint that does not fit or cannot be written, and what the functions throw.
+  /// Trains. Each epoch adds a row to the history: "seconds" (of its steps), "loss" (their mean, if
+  /// there is one), and what `measure` returns. Throws ValueError if there are no batches,
+  /// NanError, DataError for a checkpoint that does not fit or cannot be written, and what the
+  /// functions throw.
   template <class State, class Batches, class Step, class Measure>
   void run(State& state, const Batches& batches, Step&& step, Measure&& measure,
            SourcePos where = SourcePos::here());
@@ -111,7 +114,7 @@ class Loop {
   /// Steps done of the epoch, and how many there are (-1: not known).
   int64_t step() const { return step_; }
   int64_t steps() const { return steps_; }
-  /// Of the last step.
+  /// Of the last step; NaN if steps return none.
   double loss() const { return loss_; }
   const History& history() const { return history_; }
   /// Seconds since the epoch began.
@@ -138,7 +141,7 @@ class Loop {
   std::string stop_reason_;
   int epoch_ = 0, resumed_epochs_ = 0;
   int64_t step_ = 0, steps_ = -1;
-  double loss_ = 0, loss_sum_ = 0;
+  double loss_ = std::numeric_limits<double>::quiet_NaN(), loss_sum_ = 0;
   std::chrono::steady_clock::time_point begin_;
 };
 
@@ -166,12 +169,17 @@ class TypedDriver final : public Driver {
       walk_.reset();
       return false;
     }
-    auto [next, value] = step_(std::move(state_), *walk_->at);
-    state_ = std::move(next);
-    loss = value.template item<float>();
+    if constexpr (kHasLoss) {
+      auto [next, value] = step_(std::move(state_), *walk_->at);
+      state_ = std::move(next);
+      loss = value.template item<float>();
+    } else {
+      state_ = step_(std::move(state_), *walk_->at);
+    }
     ++walk_->at;
     return true;
   }
+  bool has_loss() const override { return kHasLoss; }
   Metrics measure() override { return measure_(std::as_const(state_)); }
   void keep() override { kept_ = state_; }
   void go_back() override { state_ = kept_; }
@@ -184,6 +192,8 @@ class TypedDriver final : public Driver {
 
  private:
   using Range = decltype(std::declval<const Batches&>().epoch(0));
+  using Stepped = std::invoke_result_t<Step&, State, decltype(*std::declval<Range&>().begin())>;
+  static constexpr bool kHasLoss = !std::same_as<std::remove_cvref_t<Stepped>, State>;
   struct Walk {
     explicit Walk(Range r) : range(std::move(r)), at(range.begin()) {}
     Range range;

@@ -1,19 +1,11 @@
 // The first example as a user runs it: the published accuracies, and the same parameters, bit for
 // bit, whatever the machine's threads, vectors and caches.
-#include <sys/wait.h>
-
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
-#include <cstdlib>
-#include <map>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
 
-#include "runtime/file.h"
-#include "tests/runtime/temporary_folder.h"
+#include "tests/examples/program.h"
 
-using gradus::test::TemporaryFolder;
+using namespace gradus::test;
 
 namespace {
 
@@ -21,47 +13,10 @@ constexpr double kTolerance = 0.0005;
 const std::vector<double> kTrain = {.91575, .93722, .94917, .95682, .96313, .96750, .97083, .97372};
 const std::vector<double> kTest = {.9195, .9384, .9469, .9534, .9577, .9616, .9650, .9672};
 
-struct Outcome {
-  int status;
-  std::string output;
-};
+const std::string kProgram = program("vmap_mlp");
 
-Outcome run(const std::string& command, const std::map<std::string, std::string>& environment,
-            const TemporaryFolder& folder) {
-  std::string prefix = "env";
-  for (const auto& [name, value] : environment)
-    prefix += " " + name + "='" + value + "'";
-  std::string line = prefix + " " + command + " >'" + folder / "out" + "' 2>&1";
-  int status = std::system(line.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128, gradus::read_file(folder / "out")};
-}
-
-// The folder of MNIST, fetched if it is not there.
-const std::string& mnist() {
-  static const std::string path = [] {
-    TemporaryFolder folder;
-    std::string command = std::string(GRADUS_SOURCE_DIR) + "/tools/get-mnist >'" + folder / "path" +
-                          "' 2>'" + folder / "log" + "'";
-    if (std::system(command.c_str()) != 0) {
-      FAIL("tools/get-mnist: " << gradus::read_file(folder / "log"));
-    }
-    std::string printed = gradus::read_file(folder / "path");
-    return printed.substr(0, printed.find('\n'));
-  }();
-  return path;
-}
-
-const std::string kProgram = std::string(GRADUS_BINARY_DIR) + "/bin/vmap_mlp";
-
-nlohmann::json train(const std::string& arguments,
-                     const std::map<std::string, std::string>& environment = {}) {
-  TemporaryFolder folder;
-  std::string command =
-      kProgram + " --data '" + mnist() + "' --json '" + folder / "report" + "' " + arguments;
-  Outcome outcome = run(command, environment, folder);
-  CAPTURE(command, outcome.output);
-  REQUIRE(outcome.status == 0);
-  return nlohmann::json::parse(gradus::read_file(folder / "report"));
+nlohmann::json train(const std::string& arguments, const Environment& environment = {}) {
+  return gradus::test::train("vmap_mlp", arguments, environment).report;
 }
 
 void check_accuracies(const nlohmann::json& report, size_t epochs) {
@@ -77,8 +32,8 @@ void check_accuracies(const nlohmann::json& report, size_t epochs) {
 }
 
 std::string digest_after_one_epoch(const std::string& arguments,
-                                   const std::map<std::string, std::string>& environment = {}) {
-  return train("--epochs 1 " + arguments, environment).at("parameter_digest");
+                                   const Environment& environment = {}) {
+  return digest("vmap_mlp", "--epochs 1 " + arguments, environment);
 }
 
 const std::string& usual_digest() {
@@ -91,11 +46,7 @@ const std::string& usual_digest() {
 TEST_CASE("the first epoch reaches the published accuracies", "[examples]") {
   nlohmann::json report = train("--epochs 1");
   check_accuracies(report, 1);
-  REQUIRE(report.at("workload") == "S3");
-  REQUIRE(report.at("parameters") == 669706);
-  REQUIRE(report.at("parameter_digest").get<std::string>().size() == 64);
-  REQUIRE(report.at("compilations").get<int>() >= 1);
-  REQUIRE(report.at("compile_ms").get<double>() > 0);
+  check_contract(report, "S3", 669706);
 }
 
 TEST_CASE("all eight epochs reach the sixteen published accuracies", "[examples][slow]") {
@@ -105,10 +56,8 @@ TEST_CASE("all eight epochs reach the sixteen published accuracies", "[examples]
 TEST_CASE("the parameters depend neither on threads, nor vectors, nor the disk cache",
           "[examples]") {
   TemporaryFolder cache;
-  const std::map<std::string, std::string> kept = {{"GRADUS_CACHE_DIR", cache.path()},
-                                                   {"GRADUS_VECTOR_LANES", "8"}};
-  const std::map<std::string, std::string> not_kept = {{"GRADUS_DISK_CACHE", "0"},
-                                                       {"GRADUS_VECTOR_LANES", "4"}};
+  const Environment kept = {{"GRADUS_CACHE_DIR", cache.path()}, {"GRADUS_VECTOR_LANES", "8"}};
+  const Environment not_kept = {{"GRADUS_DISK_CACHE", "0"}, {"GRADUS_VECTOR_LANES", "4"}};
   CHECK(digest_after_one_epoch("--threads 1", not_kept) == usual_digest());
   CHECK(digest_after_one_epoch("--threads 3", kept) == usual_digest());  // cold
   CHECK(digest_after_one_epoch("--threads 2", kept) == usual_digest());  // warm
