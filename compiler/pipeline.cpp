@@ -154,6 +154,7 @@ Table link(const Lowered& l) {
   }
   table.arena_bytes = l.plan.arena_bytes;
   table.thread_arena_bytes = l.plan.thread_arena_bytes;
+  table.has_halos = l.plan.has_halos;
   table.takes = l.plan.takes;
   table.microseconds = l.plan.microseconds;
   for (ir::NodeId n : l.plan.constants) table.constants.push_back(constant_buffer(l.graph, n));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/schedule/affine.h"
 #include "runtime/error.h"
 
 namespace gradus::loop {
@@ -76,6 +77,20 @@ int64_t coefficient(const Affine& a, int axis) {
     if (t == axis) return c;
   }
   return 0;
+}
+
+std::optional<Halo> halo_of(const Node& reader, const Read& read, const schedule::Guard& guard,
+                            const Node& source) {
+  if (read.fill != 0) return std::nullopt;
+  for (const schedule::Span& s : read.spans) {
+    if (s.data || !(s.index == guard.index)) continue;
+    int64_t extent = 1;
+    for (int a = s.lo; a < s.hi; ++a) extent *= source.extents[a];
+    if (extent != guard.extent) return std::nullopt;
+    const auto [low, high] = schedule::bounds(guard.index, reader.extents);
+    return Halo{s.lo, s.hi, std::max<int64_t>(0, -low), std::max<int64_t>(0, high - extent + 1)};
+  }
+  return std::nullopt;
 }
 
 namespace {
@@ -168,13 +183,13 @@ V ElementBuilder::apply(int node, const Point& at) {
       index = program_.select(program_.lt(index, zero), zero, index);
       index = program_.select(program_.gt(index, last), last, index);
     }
-    return load(table, at, index);
+    return load(node, table, at, index);
   }
   if (!n.op->scalar) {
     // Pieces side by side (concatenate): the one whose guard holds.
     for (size_t i = n.operands.size(); i-- > 0;) {
       const Operand& o = n.operands[i];
-      const V piece = o.kind == Operand::Kind::Read ? load(n.reads[o.read], at, {}, otherwise)
+      const V piece = o.kind == Operand::Kind::Read ? load(node, n.reads[o.read], at, {}, otherwise)
                                                     : operand(node, i, at);
       otherwise = piece;
     }
@@ -198,7 +213,7 @@ V ElementBuilder::operand(int node, size_t i, const Point& at) {
     case Operand::Kind::Iota:
       return index(substitute(o.iota, at), o.dtype);
     case Operand::Kind::Read:
-      return load(schedule_.nodes[node].reads[o.read], at, {});
+      return load(node, schedule_.nodes[node].reads[o.read], at, {});
   }
   __builtin_unreachable();
 }
@@ -207,7 +222,7 @@ V ElementBuilder::index(const Affine& index, DType dtype) {
   return input({.kind = ElementInput::Kind::Index, .dtype = dtype, .index = index});
 }
 
-V ElementBuilder::load(const Read& read, const Point& at, V data, V otherwise) {
+V ElementBuilder::load(int reader, const Read& read, const Point& at, V data, V otherwise) {
   const Node& u = schedule_.nodes[read.source];
   Point below(u.parallel);
   bool whole_atoms = true;
@@ -224,7 +239,7 @@ V ElementBuilder::load(const Read& read, const Point& at, V data, V otherwise) {
                   .fill = read.fill,
                   .otherwise = otherwise};
   const Storage& storage = storage_.at(read.source);
-  in.position.node = read.source;
+  in.position = {.node = read.source, .index = {.constant = storage.offset}};
   for (const schedule::Span& s : read.spans) {
     const int64_t stride = storage.strides[s.hi - 1];
     if (s.data) {
@@ -239,14 +254,20 @@ V ElementBuilder::load(const Read& read, const Point& at, V data, V otherwise) {
     in.position.index = plus(in.position.index, scaled(at.back(), storage.part_stride));
   }
   for (const schedule::Guard& g : read.guards) {
-    in.guards.push_back({substitute(g.index, at), g.extent});
+    const auto need = halo_of(schedule_.nodes[reader], read, g, u);
+    const bool zeros = need && otherwise.id < 0 &&
+                       std::ranges::any_of(storage.halos, [&](const Halo& have) {
+                         return have.lo == need->lo && have.hi == need->hi &&
+                                have.low >= need->low && have.high >= need->high;
+                       });
+    if (!zeros) in.guards.push_back({substitute(g.index, at), g.extent});
   }
   return input(std::move(in));
 }
 
 Position ElementBuilder::position(int node, const Point& at) const {
   const Storage& storage = storage_.at(node);
-  Position p{.node = node};
+  Position p{.node = node, .index = {.constant = storage.offset}};
   for (size_t a = 0; a < storage.strides.size(); ++a) {
     p.index = plus(p.index, scaled(at[a], storage.strides[a]));
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <vector>
@@ -14,12 +15,25 @@ namespace gradus::loop {
 
 using schedule::Affine;
 
+/// Room around axes lo … hi-1, taken as one: `low` and `high` points of zeros.
+struct Halo {
+  int lo = 0, hi = 0;
+  int64_t low = 0, high = 0;
+};
+
 /// How the value of a node lies in memory: element strides of its parallel axes, and of the parts of
 /// a partial result.
 struct Storage {
   std::vector<int64_t> strides;
   int64_t part_stride = 0;
+  std::vector<Halo> halos;
+  int64_t offset = 0;  // of the first element, behind the halos
 };
+
+/// The halo that a guarded read needs in place of its guard; none if zeros around the axes that it
+/// guards would not do.
+std::optional<Halo> halo_of(const schedule::Node& reader, const schedule::Read& read,
+                            const schedule::Guard& guard, const schedule::Node& source);
 
 /// An affine position in the memory of one node, over the axes of the leaf.
 struct Position {
@@ -50,9 +64,9 @@ using Point = std::vector<Affine>;
 class ElementBuilder {
  public:
   /// `inlined`: nodes to evaluate in place; `storage`: of every node that may be loaded.
-  ElementBuilder(const schedule::Schedule& schedule, const std::set<int>& inlined,
+  ElementBuilder(const schedule::Schedule& schedule, std::set<int> inlined,
                  const std::map<int, Storage>& storage)
-      : schedule_(schedule), inlined_(inlined), storage_(storage) {}
+      : schedule_(schedule), inlined_(std::move(inlined)), storage_(storage) {}
 
   /// Constants that are no small numbers become arguments of the kernel.
   void set_constants_as_arguments() { constants_as_arguments_ = true; }
@@ -73,7 +87,7 @@ class ElementBuilder {
 
  private:
   V input(ElementInput in);
-  V load(const schedule::Read& read, const Point& at, V data, V otherwise = {});
+  V load(int reader, const schedule::Read& read, const Point& at, V data, V otherwise = {});
   V apply(int node, const Point& at);
   struct Pending {
     int node;
@@ -81,7 +95,7 @@ class ElementBuilder {
   };
 
   const schedule::Schedule& schedule_;
-  const std::set<int>& inlined_;
+  const std::set<int> inlined_;
   const std::map<int, Storage>& storage_;
   ScalarBuilder program_;
   std::vector<ElementInput> inputs_;

@@ -81,7 +81,7 @@ std::pair<int, Index> LeafBuilder::access(const Position& position, bool written
   BufferRule rule{.node = position.node};
   Index index;
   for (auto [a, c] : position.index.terms) {
-    if (a == carrier_ && !context_.local.contains(position.node)) {
+    if (a == carrier_ && !context_.is_local(position.node)) {
       rule.step = c * scale_;
       rule.divisor = divisor_;
     }

@@ -70,10 +70,14 @@ struct LowerContext {
   VectorUnit unit;
   /// Axis of each node that the carrier's range restricts; absent: computed whole.
   const std::map<int, int>& cut;
-  /// Whether the node's memory holds only the range (a chunk buffer): it is not advanced by begin.
-  const std::set<int>& local;
+  /// Whether the node's memory holds only the range (a chunk buffer): it is not advanced by begin,
+  /// and has room for whole vectors.
+  std::function<bool(int node)> is_local;
   /// Whether an operand may be packed: its value is known before the region runs.
   std::function<bool(int node)> can_pack;
+
+  /// Whether vectors run along the axis that the range restricts.
+  bool is_in_lanes(int node) const;
 };
 
 Leaf lower(const LowerContext& context, const Piece& piece);

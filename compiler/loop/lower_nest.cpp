@@ -21,18 +21,15 @@ bool accumulates(const Node& node) {
          node.kind == NodeKind::Scatter;
 }
 
-bool reduces_in_lanes(const Node& node) {
-  if (node.kind != NodeKind::Reduce || node.combine || node.reads.empty()) return false;
-  const auto& spans = node.reads[0].spans;
-  if (spans.empty() || spans.back().index.terms.empty()) return false;
-  return spans.back().index.terms.back().first >= node.parallel;
-}
-
 namespace {
 
 /// Element programs up to this size are unrolled; longer ones have work enough in flight.
 constexpr size_t kShortProgram = 24, kLongProgram = 64;
 constexpr int64_t kCanonicalLanes = 16;
+/// Reduced axes with the carrier in the lanes are unrolled if they have so few points.
+constexpr int64_t kUnrolledPoints = 16;
+/// Larger than any carrier: count % kEndless is the count.
+constexpr int64_t kEndless = int64_t{1} << 40;
 
 class NestLowering {
  public:
@@ -53,6 +50,8 @@ class NestLowering {
   void find_values();
   std::vector<Stmt> lanes_over_result();
   std::vector<Stmt> lanes_over_reduced();
+  std::vector<Stmt> lanes_over_carrier();
+  bool varies_by_lane_outside() const;
   struct Limit {
     Index index;
     Coefficient bound;
@@ -78,6 +77,7 @@ class NestLowering {
   std::map<int, std::vector<int>> classes_;  // node -> leaf axis of each of its axes
   std::vector<int64_t> extents_;        // of the leaf axes
   std::vector<int> outer_, reduced_;    // leaf axes in loop order
+  int carrier_ = -1;                    // leaf axis that the range restricts
   int split_ = -1, part_axis_ = -1, granule_axis_ = -1;  // a reduced axis in parts
   int64_t granule_ = 0, granule_rest_ = 0;
   std::map<int, Affine> axis_value_;    // leaf axes that are not simply themselves
@@ -85,6 +85,7 @@ class NestLowering {
   std::unique_ptr<LeafBuilder> leaf_;
   std::vector<Reduction> reductions_;
   std::vector<std::pair<int, V>> stored_;
+  bool carrier_in_lanes_ = false;
   std::map<int, int> variables_;        // leaf axis -> loop variable
   int lane_ = -1;
   int64_t lanes_ = 1;
@@ -104,9 +105,10 @@ Leaf NestLowering::run() {
   for (int r : roots_) size = std::max(size, static_cast<int64_t>(size_of(node(r).dtype)));
   lanes_ = context_.unit.lanes * 4 / size;
 
-  bool in_lanes = false;
-  for (int r : roots_) in_lanes |= reduces_in_lanes(node(r));
-  leaf_->kernel().body = in_lanes ? lanes_over_reduced() : lanes_over_result();
+  const bool in_lanes = std::ranges::any_of(roots_, [&](int r) { return node(r).lane_axis >= 0; });
+  leaf_->kernel().body = in_lanes            ? lanes_over_reduced()
+                         : carrier_in_lanes_ ? lanes_over_carrier()
+                                             : lanes_over_result();
   return leaf_->finish();
 }
 
@@ -130,14 +132,21 @@ void NestLowering::find_axes() {
                  "the roots of a nest differ in their axes");
     if (n.extents.size() > static_cast<size_t>(n.parallel)) {
       std::vector<int> reduced(classes_[r].begin() + n.parallel, classes_[r].end());
-      GRADUS_CHECK(reduced_.empty() || reduced_ == reduced, "the reductions of a nest differ");
+      GRADUS_CHECK(reduced_.empty() || std::ranges::is_permutation(reduced_, reduced),
+                   "the reductions of a nest differ");
       reduced_ = std::move(reduced);
     }
     if (n.parts > 1) {
       granule_ = n.granule;
       split_ = classes_[r][n.part_axis];
     }
+    if (n.lane_axis >= 0) {
+      // The axis that is dealt to the lanes is innermost.
+      const auto lanes = std::ranges::find(reduced_, classes_[r][n.lane_axis]);
+      std::rotate(lanes, lanes + 1, reduced_.end());
+    }
   }
+  carrier_in_lanes_ = context_.is_in_lanes(roots_[0]);
 }
 
 Point NestLowering::point_of(int v) const {
@@ -177,6 +186,7 @@ void NestLowering::find_carrier() {
   }
   leaf_ = std::make_unique<LeafBuilder>(context_, extents_);
   if (carrier >= 0) leaf_->set_carrier(carrier);
+  carrier_ = carrier;
 }
 
 /// Every element looks through all updates in order: result = operand + sum of those that hit it.
@@ -221,8 +231,12 @@ void NestLowering::find_values() {
     variables_[a] = leaf_->kernel().add_variable("x", LoopKind::Serial);
     leaf_->set_axis(a, variable(variables_[a]));
   }
+  int64_t points = 1;
+  for (int a : reduced_) points *= extents_[a];
+  const bool unrolled = carrier_in_lanes_ && !granule_ && points <= kUnrolledPoints;
   for (int a : reduced_) {
-    variables_[a] = leaf_->kernel().add_variable("k", LoopKind::Reduce);
+    variables_[a] = unrolled ? leaf_->kernel().add_variable("k", LoopKind::Unroll, extents_[a])
+                             : leaf_->kernel().add_variable("k", LoopKind::Reduce);
     leaf_->set_axis(a, variable(variables_[a]));
   }
 }
@@ -320,8 +334,10 @@ std::vector<Stmt> NestLowering::stores(const std::vector<int>& dims) {
 std::vector<Stmt> NestLowering::reduced_loops(size_t count, std::vector<Stmt> body) {
   for (size_t i = count; i-- > 0;) {
     const int a = reduced_[i];
-    const Coefficient n = a == granule_axis_ ? leaf_->constant_arg(extents_[a], "granule")
-                                             : leaf_->count(a, 1);
+    const bool unrolled = leaf_->kernel().variables[variables_[a]].kind == LoopKind::Unroll;
+    const Coefficient n = unrolled              ? Coefficient{extents_[a]}
+                          : a == granule_axis_ ? leaf_->constant_arg(extents_[a], "granule")
+                                               : leaf_->count(a, 1);
     body = {make_for(variables_[a], n, std::move(body))};
   }
   return body;
@@ -429,6 +445,51 @@ std::vector<Stmt> NestLowering::lanes_over_result() {
     }
     return outer_loops(outer_.size() - 1, std::move(body));
   });
+}
+
+/// Whether memory outside of the region is read or written by lane: there is none for dead lanes.
+bool NestLowering::varies_by_lane_outside() const {
+  return std::ranges::any_of(stored_, [&](const auto& s) { return !context_.is_local(s.first); }) ||
+         std::ranges::any_of(element_->inputs(), [&](const ElementInput& in) {
+           return in.kind == ElementInput::Kind::Load && !context_.is_local(in.position.node) &&
+                  coefficient(in.position.index, carrier_) != 0;
+         });
+}
+
+/// Blocks of the carrier outermost, so that a block of all values stays near.
+std::vector<Stmt> NestLowering::lanes_over_carrier() {
+  Kernel& k = leaf_->kernel();
+  GRADUS_CHECK(carrier_ >= 0 && !granule_);
+  leaf_->leaf().granule = kCanonicalLanes;
+  lanes_ = std::min(lanes_, kCanonicalLanes);
+  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
+  std::erase(outer_, carrier_);
+  const int b = k.add_variable("block", LoopKind::Serial);
+  const Index lane = plus(variable(b, lanes_), variable(lane_));
+  leaf_->set_axis(carrier_, lane);
+  std::optional<Limit> limit;
+  if (varies_by_lane_outside()) {
+    const int n = leaf_->arg({ArgRule::Kind::Remainder, kEndless, 0, 1}, "n");
+    limit = Limit{lane, {1, n}};
+  }
+  int64_t unroll = 1;
+  if (!outer_.empty() && element_->program().nodes().size() <= kShortProgram) {
+    for (int64_t u = 4; u > 1 && unroll == 1; --u) {
+      if (extents_[outer_.back()] % u == 0) unroll = u;
+    }
+  }
+  const int u = k.add_variable("u", LoopKind::Unroll, unroll);
+  std::vector<Stmt> body;
+  if (outer_.empty()) {
+    body = block(u, limit);
+  } else {
+    const int last = outer_.back(), x = variables_[last];
+    leaf_->set_axis(last, plus(variable(x, unroll), variable(u)));
+    body = {make_for(x, leaf_->constant_arg(extents_[last] / unroll, "n"), block(u, limit))};
+    body = outer_loops(outer_.size() - 1, std::move(body));
+  }
+  const int count = leaf_->arg({ArgRule::Kind::RestBlocks, kEndless, lanes_, 1}, "blocks");
+  return {make_for(b, {1, count}, std::move(body))};
 }
 
 std::vector<Stmt> NestLowering::lanes_over_reduced() {

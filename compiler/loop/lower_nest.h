@@ -11,8 +11,4 @@ Leaf lower_nest(const LowerContext& context, const Piece& piece);
 /// Whether the node has a loop of its own: reductions, products, scatters.
 bool accumulates(const schedule::Node& node);
 
-/// Whether a reduction is bracketed in the 16 canonical lanes of its last reduced axis, rather than
-/// as one chain: it is if the innermost dimension of what it reads is reduced. Shapes alone decide.
-bool reduces_in_lanes(const schedule::Node& node);
-
 }  // namespace gradus::loop

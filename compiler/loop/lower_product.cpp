@@ -8,12 +8,9 @@
 
 #include <algorithm>
 
-#include "compiler/loop/leaf_builder.h"
-#include "runtime/error.h"
+#include "compiler/loop/product_leaf.h"
 
 namespace gradus::loop {
-
-using schedule::Node;
 
 namespace {
 
@@ -22,72 +19,37 @@ constexpr int64_t kRowsWorthPacking = 16;
 /// Rows of a panel at such distances fall into few cache sets (74 -> 109 GF/s when packed).
 constexpr int64_t kConflictBytes = 1024, kConflictRows = 256;
 
-class ProductLowering {
+class ProductLowering : ProductLeaf {
  public:
-  ProductLowering(const LowerContext& context, const Piece& piece, int product)
-      : context_(context), piece_(piece), product_(product), node_(context.schedule.nodes[product]) {}
-
+  using ProductLeaf::ProductLeaf;
   std::optional<Leaf> run();
 
  private:
   bool choose_axes();
   void choose_tile();
   void choose_pack();
-  void find_roots();
   std::vector<Stmt> panels();
   std::vector<Stmt> rows(int v, int64_t columns);
   std::vector<Stmt> tile(int i, int v, int64_t columns);
   int vector_operand(int v);
 
-  const LowerContext& context_;
-  const Piece& piece_;
-  const int product_;
-  const Node& node_;
-  std::set<int> inlined_;
-  std::unique_ptr<ElementBuilder> element_;
-  std::unique_ptr<LeafBuilder> leaf_;
-  Point point_;
   V scalar_, vector_;  // the operands: without and with the lane axis
   int n_axis_ = -1, m_axis_ = -1;
-  int part_axis_ = -1, split_axis_ = -1;  // of partial results: granules, and the axis they cut
   std::vector<int> outer_, reduced_, reduced_variables_;
   int64_t lanes_ = 1, tile_rows_ = 1, tile_vectors_ = 1;
   std::optional<Pack> pack_;
   int panel_ = -1, lane_ = -1;  // variables; panel_ is -1 in the last, partial panel
-  struct Root {
-    int node;
-    Point at;
-    V value;
-  };
-  std::vector<Root> roots_;
 };
 
 std::optional<Leaf> ProductLowering::run() {
-  for (int v : piece_.nodes) {
-    if (v != product_) inlined_.insert(v);
-  }
-  element_ = std::make_unique<ElementBuilder>(context_.schedule, inlined_, context_.storage);
-  if (piece_.constants_as_arguments) element_->set_constants_as_arguments();
-  for (int a = 0; a < static_cast<int>(node_.extents.size()); ++a) point_.push_back(axis(a));
-  auto cut = context_.cut.find(product_);
-  const int carrier = cut == context_.cut.end() ? -1 : cut->second;
-  auto extents = node_.extents;
-  if (node_.parts > 1) {
-    // Granules of the carrier are outer, their points reduced.
-    split_axis_ = node_.part_axis;
-    if (extents[split_axis_] % node_.granule != 0) return std::nullopt;
-    part_axis_ = static_cast<int>(extents.size());
-    extents.push_back(extents[split_axis_] / node_.granule);
-    extents.push_back(node_.granule);
-    point_[split_axis_] = plus(scaled(axis(part_axis_), node_.granule), axis(part_axis_ + 1));
-  }
+  if (is_split() && node_.extents[split_axis_] % node_.granule != 0) return std::nullopt;
   if (!choose_axes()) return std::nullopt;
-  leaf_ = std::make_unique<LeafBuilder>(context_, extents);
-  if (part_axis_ >= 0 && carrier == split_axis_) {
+  leaf_ = std::make_unique<LeafBuilder>(context_, extents_);
+  if (is_split() && carrier_ == split_axis_) {
     leaf_->set_carrier(part_axis_, 1, node_.granule);
     leaf_->leaf().granule = node_.granule;
-  } else if (carrier >= 0) {
-    leaf_->set_carrier(carrier);
+  } else if (carrier_ >= 0) {
+    leaf_->set_carrier(carrier_);
   }
   choose_tile();
   choose_pack();
@@ -173,29 +135,6 @@ void ProductLowering::choose_pack() {
   pack_ = std::move(pack);
 }
 
-void ProductLowering::find_roots() {
-  element_->bind(product_);
-  std::map<int, Point> at{{product_, point_}};
-  for (int v : piece_.nodes) {
-    const Node& n = context_.schedule.nodes[v];
-    if (v != product_) {
-      Point p(n.extents.size());
-      bool found = false;
-      for (const schedule::Read& r : n.reads) {
-        auto u = at.find(r.source);
-        if (u == at.end()) continue;
-        found = true;
-        for (auto [from, to] : r.same) p[to] = u->second[from];
-      }
-      if (found) at[v] = std::move(p);
-    }
-    if (piece_.materialised.contains(v)) {
-      GRADUS_CHECK(at.contains(v), "an operand of a product is written by its leaf");
-      roots_.push_back({v, at.at(v), element_->value(v, at.at(v))});
-    }
-  }
-}
-
 std::vector<Stmt> ProductLowering::panels() {
   Kernel& k = leaf_->kernel();
   const int64_t width = tile_vectors_ * lanes_, rest = node_.extents[n_axis_] % width;
@@ -275,7 +214,6 @@ std::vector<Stmt> ProductLowering::tile(int i, int v, int64_t columns) {
     return make_for(i, {k.variables[i].count}, {std::move(vectors)});
   };
   const int acc = k.add_local("acc", node_.dtype, {i, v, lane_});
-  leaf_->set_register(product_, acc);
   std::vector<Stmt> body;
   body.push_back(nest({make_assign(acc, k.constant(node_.dtype, 0))}, false));
 
@@ -288,27 +226,11 @@ std::vector<Stmt> ProductLowering::tile(int i, int v, int64_t columns) {
   }
   for (Stmt& s : step) body.push_back(std::move(s));
 
-  std::vector<V> values;
-  for (const Root& root : roots_) values.push_back(root.value);
-  const auto exprs = leaf_->expressions(*element_, values);
-  std::vector<Stmt> assigns, stores;
-  for (size_t r = 0; r < roots_.size(); ++r) {
-    int e = exprs[r];
-    if (roots_.size() > 1) {
-      // All loads before all stores: an output may take its input's memory.
-      const int held = k.add_local("out", k.exprs[e].dtype, {i, v, lane_});
-      assigns.push_back(make_assign(held, e));
-      e = k.local_value(held);
-    }
-    Position position = element_->position(roots_[r].node, roots_[r].at);
-    if (part_axis_ >= 0) {
-      const int64_t stride = context_.storage.at(roots_[r].node).part_stride;
-      position.index = plus(position.index, scaled(axis(part_axis_), stride));
-    }
-    stores.push_back(leaf_->store(position, e));
+  for (Stmt& s : epilogue(acc, {i, v, lane_}, [&](auto roots) {
+         return std::vector<Stmt>{nest(std::move(roots), true)};
+       })) {
+    body.push_back(std::move(s));
   }
-  for (Stmt& s : stores) assigns.push_back(std::move(s));
-  body.push_back(nest(std::move(assigns), true));
   return body;
 }
 

@@ -1,6 +1,7 @@
 #include "compiler/schedule/assemble.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
@@ -34,6 +35,7 @@ class Assembler {
   void find_cuts();
   void find_replicated();
   void settle_homes();
+  std::vector<loop::Halo> halos_of(int node) const;
   void lower_region(int region);
   loop::Leaf lower_piece(const RegionPiece& p);
   Step::Kind kind_of(const RegionPiece& p) const;
@@ -85,6 +87,7 @@ ProgramPlan Assembler::run() {
   std::erase_if(plan_.phases, [](const auto& phase) { return phase.empty(); });
   plan_.arena_bytes = memory_.arena_bytes();
   plan_.thread_arena_bytes = memory_.thread_arena_bytes();
+  plan_.has_halos = memory_.has_halos();
   plan_.constants = memory_.constants();
   return std::move(plan_);
 }
@@ -189,9 +192,36 @@ void Assembler::settle_homes() {
     } else if (whole) {
       memory_.add_replicated(v);
     } else {
-      memory_.add_local(v, cut_.at(v));
+      const bool lanes = s_.regions[s_.region_of[v]].carrier_in_lanes;
+      memory_.add_local(v, cut_.at(v), lanes, lanes ? halos_of(v) : std::vector<loop::Halo>());
     }
   }
+}
+
+/// What products read around a value: one halo for each group of axes.
+std::vector<loop::Halo> Assembler::halos_of(int node) const {
+  std::vector<loop::Halo> halos;
+  for (int w : s_.regions[s_.region_of[node]].nodes) {
+    if (s_.nodes[w].kind != NodeKind::Product) continue;
+    for (const Read& r : s_.nodes[w].reads) {
+      if (r.source != node) continue;
+      for (const Guard& g : r.guards) {
+        const auto need = loop::halo_of(s_.nodes[w], r, g, s_.nodes[node]);
+        if (!need) continue;
+        const auto same = std::ranges::find_if(
+            halos, [&](const auto& h) { return h.lo == need->lo && h.hi == need->hi; });
+        const bool apart = std::ranges::all_of(
+            halos, [&](const auto& h) { return h.hi <= need->lo || need->hi <= h.lo; });
+        if (same != halos.end()) {
+          same->low = std::max(same->low, need->low);
+          same->high = std::max(same->high, need->high);
+        } else if (apart) {
+          halos.push_back(*need);
+        }
+      }
+    }
+  }
+  return halos;
 }
 
 int64_t Assembler::region_extent(int region) const {
@@ -224,8 +254,13 @@ bool Assembler::can_pack(int node, int phase) const {
 
 loop::Leaf Assembler::lower_piece(const RegionPiece& p) {
   const int phase = s_.regions[p.region].phase;
-  const loop::LowerContext context{s_,   memory_.storage(), unit_, cut_,
-                                   memory_.locals(), [&](int v) { return can_pack(v, phase); }};
+  const loop::LowerContext context{
+      s_,
+      memory_.storage(),
+      unit_,
+      cut_,
+      [&](int v) { return memory_.is_local(v); },
+      [&](int v) { return can_pack(v, phase); }};
   return loop::lower(context, p.piece);
 }
 
@@ -249,7 +284,10 @@ void Assembler::lower_region(int region) {
     }
   }
   if (local_bytes > 0) {
-    const int64_t rows = std::max(kLeastChunk, kChunkBytes / local_bytes);
+    // Vectors of the carrier stand side by side: one granule.
+    const int64_t rows = s_.regions[region].carrier_in_lanes
+                             ? shared.granule
+                             : std::max(kLeastChunk, kChunkBytes / local_bytes);
     // Equal chunks of whole granules.
     const int64_t granules = (extent + shared.granule - 1) / shared.granule;
     const int64_t most = std::max<int64_t>(1, rows / shared.granule);
@@ -344,13 +382,20 @@ PlannedCall Assembler::call_of(const RegionPiece& p, loop::Leaf leaf) {
   if (replicas) call.replicas = call.places;
   call.args = leaf.args;
   std::set<std::string> names;
+  int heaviest = p.piece.nodes[0];
   for (int v : p.piece.nodes) {
     const Node& n = s_.nodes[v];
+    if (n.work >= s_.nodes[heaviest].work) heaviest = v;
     call.flops += n.work;
     const std::string name = n.combine ? "combine" : n.op ? n.op->name : "copy";
     if (names.insert(name).second) call.label += (call.label.empty() ? "" : " ") + name;
     if (p.piece.materialised.contains(v)) call.bytes += static_cast<double>(n.bytes());
     for (const Read& r : n.reads) call.bytes += static_cast<double>(s_.nodes[r.source].bytes());
+  }
+  const Node& n = s_.nodes[heaviest];
+  call.label += fmt::format(" {}", fmt::join(n.extents.begin(), n.extents.begin() + n.parallel, "x"));
+  if (n.extents.size() > static_cast<size_t>(n.parallel)) {
+    call.label += fmt::format("|{}", fmt::join(n.extents.begin() + n.parallel, n.extents.end(), "x"));
   }
   call.leaf = std::move(leaf);
   return call;

@@ -21,15 +21,24 @@ int Memory::add_block(Block block) {
   return static_cast<int>(blocks_.size() - 1);
 }
 
-/// Row-major; the cut axis holds `capacity` points where that is not negative.
-void Memory::set_storage(int node, int64_t cut, int64_t capacity) {
+void Memory::set_storage(int node, const Local& local) {
   const Node& n = s_.nodes[node];
-  loop::Storage storage;
+  loop::Storage storage{.halos = local.halos};
   storage.strides.resize(static_cast<size_t>(n.parallel));
   int64_t stride = 1;
-  for (int a = n.parallel; a-- > 0;) {
+  const auto place = [&](int a) {
     storage.strides[a] = stride;
-    stride *= a == cut && capacity >= 0 ? capacity : n.extents[a];
+    stride *= a == local.cut && local.capacity >= 0 ? local.capacity : n.extents[a];
+  };
+  if (local.innermost) place(local.cut);
+  for (int a = n.parallel; a-- > 0;) {
+    if (a == local.cut && local.innermost) continue;
+    place(a);
+    for (const loop::Halo& h : local.halos) {
+      if (a != h.lo) continue;
+      stride += (h.low + h.high) * storage.strides[h.hi - 1];
+      storage.offset += h.low * storage.strides[h.hi - 1];
+    }
   }
   storage.part_stride = stride;
   storage_[node] = std::move(storage);
@@ -43,12 +52,12 @@ void Memory::add_input(int node) {
     constants_.push_back(n.origin);
   }
   block_[node] = add_block(block);
-  set_storage(node, -1, -1);
+  set_storage(node, {});
 }
 
 void Memory::add_output(int node, int base, bool replicated) {
   block_[node] = add_block({.kind = Kind::Caller, .base = base, .node = node});
-  set_storage(node, -1, -1);
+  set_storage(node, {});
   if (!replicated) return;
   const auto bytes = static_cast<size_t>(s_.nodes[node].bytes());
   replica_[node] = add_block({.kind = Kind::Thread, .bytes = bytes, .node = node});
@@ -60,24 +69,26 @@ void Memory::add_whole(int node, int first_phase, int last_phase) {
                             .first_phase = first_phase,
                             .last_phase = last_phase,
                             .node = node});
-  set_storage(node, -1, -1);
+  set_storage(node, {});
 }
 
 void Memory::add_replicated(int node) {
   const auto bytes = static_cast<size_t>(s_.nodes[node].bytes());
   block_[node] = add_block({.kind = Kind::Thread, .bytes = bytes, .node = node});
-  set_storage(node, -1, -1);
+  set_storage(node, {});
 }
 
-void Memory::add_local(int node, int cut) {
-  locals_.insert(node);
-  cut_[node] = cut;
+void Memory::add_local(int node, int cut, bool innermost, std::vector<loop::Halo> halos) {
+  has_halos_ |= !halos.empty();
+  locals_[node] = {.cut = cut, .innermost = innermost, .halos = std::move(halos)};
   block_[node] = add_block({.kind = Kind::Thread, .node = node});
   set_capacity(node, s_.nodes[node].extents[cut]);
 }
 
 void Memory::set_capacity(int node, int64_t points) {
-  set_storage(node, cut_.at(node), points);
+  Local& local = locals_.at(node);
+  local.capacity = points;
+  set_storage(node, local);
   const Node& n = s_.nodes[node];
   const int64_t elements = storage_[node].part_stride;
   blocks_[block_[node]].bytes = rounded(static_cast<size_t>(elements) * size_of(n.dtype));

@@ -25,13 +25,13 @@ class Memory {
   void add_whole(int node, int first_phase, int last_phase);
   /// Every thread has its own.
   void add_replicated(int node);
-  void add_local(int node, int cut);
+  /// `innermost`: the cut axis is; `halos`: zeros around.
+  void add_local(int node, int cut, bool innermost, std::vector<loop::Halo> halos);
   void set_capacity(int node, int64_t points);
   /// Memory of its own kind: a packed copy.
   int add_copy(size_t bytes, int first_phase, int last_phase);
 
   bool is_local(int node) const { return locals_.contains(node); }
-  const std::set<int>& locals() const { return locals_; }
   bool has_replica(int node) const { return replica_.contains(node); }
   const std::map<int, loop::Storage>& storage() const { return storage_; }
 
@@ -43,6 +43,8 @@ class Memory {
 
   size_t arena_bytes() const { return arena_bytes_; }
   size_t thread_arena_bytes() const { return thread_arena_bytes_; }
+  /// Whether threads' arenas must start as zeros.
+  bool has_halos() const { return has_halos_; }
   const std::vector<ir::NodeId>& constants() const { return constants_; }
 
  private:
@@ -54,14 +56,22 @@ class Memory {
     int first_phase = 0, last_phase = 0;
     int node = -1;
   };
+  /// Memory of a range of the carrier.
+  struct Local {
+    int cut = -1;
+    bool innermost = false;
+    std::vector<loop::Halo> halos;
+    int64_t capacity = -1;  // points of the cut axis; -1: all
+  };
   int add_block(Block block);
-  void set_storage(int node, int64_t cut, int64_t capacity);
+  void set_storage(int node, const Local& local);
 
   const Schedule& s_;
   const int caller_bases_;
   std::vector<Block> blocks_;
-  std::map<int, int> block_, replica_, cut_;
-  std::set<int> locals_;
+  std::map<int, int> block_, replica_;
+  std::map<int, Local> locals_;
+  bool has_halos_ = false;
   std::map<int, loop::Storage> storage_;
   std::vector<ir::NodeId> constants_;
   size_t arena_bytes_ = 0, thread_arena_bytes_ = 0;

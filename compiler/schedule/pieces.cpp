@@ -252,7 +252,7 @@ std::vector<Piece> LeafCutter::by_roots() {
     if (!materialised_.contains(v) && !loop::accumulates(n)) continue;
     const auto parallel = parallel_classes(v);
     const auto reduced = reduced_classes(v);
-    const bool labelled = !s_.label[v].empty(), lanes = loop::reduces_in_lanes(n);
+    const bool labelled = !s_.label[v].empty(), lanes = n.lane_axis >= 0;
     size_t after = 0;  // groups before this one are needed complete
     for (auto [u, elsewhere] : needs[v]) {
       // A value of the same group is at hand only at the same point.

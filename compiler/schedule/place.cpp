@@ -11,6 +11,7 @@ void place(Schedule& schedule, const PlaceOptions& options) {
   repeat_cheap_values(state);
   find_regions(state);
   find_leaves(state);
+  lay_out(state);
   check(schedule);
 }
 
@@ -21,7 +22,9 @@ State::State(Schedule& schedule, const PlaceOptions& options)
       label(schedule.label),
       phase(schedule.phase),
       labelled(schedule.nodes.size(), 0),
-      loop_of(find_loops(schedule.nodes)) {
+      loop_of(find_loops(schedule.nodes)),
+      granule(std::ranges::any_of(schedule.nodes, is_window) ? nominal::kWindowGranule
+                                                             : nominal::kGranule) {
   label.assign(nodes.size(), {});
   phase.assign(nodes.size(), 0);
   s.is_private.assign(nodes.size(), 0);

@@ -91,6 +91,9 @@ struct Node {
   /// points; one result is stored for each run. 1: not partial.
   int64_t parts = 1, granule = 0;
   int part_axis = -1;
+  /// A reduced axis whose points are dealt to 16 lanes, each with a chain of its own, which are
+  /// combined by a tree. -1: one chain.
+  int lane_axis = -1;
   /// Adds (or maxes, …) the `parts` partial results of reads[0] in order.
   bool combine = false;
 
@@ -104,6 +107,8 @@ struct Region {
   /// Labelled nodes (or private copies) are shared out by carrier; the others are computed by one
   /// worker or by every worker that reads them.
   bool shared = true;
+  /// Values that live in the region alone have the carrier innermost, and vectors run along it.
+  bool carrier_in_lanes = false;
   std::vector<int> nodes;                // producers first
   std::vector<std::vector<int>> leaves;  // partition of nodes, producers first
 };
@@ -142,6 +147,8 @@ struct PlaceOptions {
 Schedule translate(const ir::Graph& graph);
 /// Carriers, partial sums, phases, sinking, repeats, regions, leaves.
 void place(Schedule& schedule, const PlaceOptions& options = {});
+/// A sum over a window that slides along a dimension (a convolution or one of its gradients).
+bool is_window(const Node& node);
 /// Throws InternalError if a placed schedule breaks an invariant of phases, regions or leaves.
 void check(const Schedule& schedule);
 /// The table that dumps show and golden tests compare.

@@ -26,7 +26,10 @@ void find_regions(State& st) {
   }
   st.s.regions.clear();
   for (auto& [key, nodes] : groups) {
-    st.s.regions.push_back({std::get<0>(key), std::get<1>(key), std::move(nodes), {}});
+    st.s.regions.push_back({.phase = std::get<0>(key),
+                            .shared = std::get<1>(key),
+                            .nodes = std::move(nodes),
+                            .leaves = {}});
   }
   std::ranges::sort(st.s.regions, {},
                     [](const Region& r) { return std::tuple(r.phase, r.shared, r.nodes[0]); });

@@ -31,6 +31,7 @@ struct State {
   std::vector<char> labelled;           // `label` is decided
   std::vector<std::vector<Use>> users;  // by node; a node occurs once per read
   std::vector<int> loop_of;             // nodes of a recurrence -> one of them; -1
+  int64_t granule;                      // rows of a partial result: a multiple of this
 
   int size() const { return static_cast<int>(nodes.size()); }
   const Read& read(const Use& use) const { return nodes[use.node].reads[use.read]; }
@@ -66,6 +67,7 @@ void find_phases(State& state);
 void repeat_cheap_values(State& state);
 void find_regions(State& state);
 void find_leaves(State& state);
+void lay_out(State& state);
 
 /// Reductions over the carrier of the nodes just labelled become partial sums where that moves
 /// fewer bytes.

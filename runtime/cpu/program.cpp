@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "runtime/cpu/thread_pool.h"
 #include "runtime/error.h"
@@ -100,6 +101,7 @@ void CpuProgram::run(std::span<BufferPtr> inputs, std::span<BufferPtr> outputs) 
   if (table_.thread_arena_bytes) {
     while (lease->own.size() < static_cast<size_t>(wanted)) {
       lease->own.push_back(Buffer::allocate(table_.thread_arena_bytes));
+      if (table_.has_halos) std::memset(lease->own.back()->data(), 0, table_.thread_arena_bytes);
     }
   }
 

@@ -68,6 +68,8 @@ struct Phase {
 struct Table {
   std::vector<Phase> phases;
   size_t arena_bytes = 0, thread_arena_bytes = 0;
+  /// Threads' arenas start as zeros, which no kernel overwrites where the next run needs them.
+  bool has_halos = false;
   std::vector<BufferPtr> constants;
   /// output -> input whose memory it may take, or -1.
   std::vector<int> takes;

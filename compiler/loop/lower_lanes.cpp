@@ -1,0 +1,416 @@
+// Products with the carrier (the images of a batch) in the vector lanes: convolutions and their
+// gradients, and the dense layers beside them.
+//
+// One operand or both vary along the carrier. If one does, the other is the same for all lanes (a
+// weight, read as a scalar). If both do, the carrier is summed up: every lane has a chain of its own
+// and a tree combines them at the end. Either way a register tile spans rows (axes of one operand
+// alone) and columns (axes of the other alone), and every lane of every vector is at work.
+#include "compiler/loop/lower_lanes.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "compiler/loop/product_leaf.h"
+#include "runtime/error.h"
+
+namespace gradus::loop {
+namespace {
+
+constexpr int64_t kCanonicalLanes = 16;
+/// Larger than any carrier: count % kEndless is the count.
+constexpr int64_t kEndless = int64_t{1} << 40;
+/// Taps up to so many are unrolled, while the body stays below so many multiply-adds.
+constexpr int64_t kUnrolledTaps = 5, kUnrolledBody = 128;
+/// Cycles for a cache line from the second-level cache, where that does not overlap.
+constexpr double kLine = 2;
+
+/// How one axis is run through by the tile: in blocks of `tile` points, unrolled.
+struct TiledAxis {
+  int axis = -1;
+  int64_t extent = 1, tile = 1;
+  int block = -1, unrolled = -1;  // variables
+};
+
+class LanesLowering : ProductLeaf {
+ public:
+  using ProductLeaf::ProductLeaf;
+  Leaf run();
+
+ private:
+  bool sums_lanes() const { return carrier_ >= node_.parallel; }
+  void choose_operands();
+  void choose_tile();
+  double cost(const std::vector<TiledAxis>& columns, int64_t rows) const;
+  bool varies_by_lane_outside() const;
+  void find_reduced_loops();
+  std::vector<Stmt> blocks(size_t level);
+  std::vector<Stmt> tile();
+  std::vector<Stmt> over_columns(std::vector<Stmt> body) const;
+  std::vector<Stmt> over_tile(std::vector<Stmt> body) const;
+
+  V row_value_, column_value_;  // the operands
+  int lane_axis_ = -1;          // leaf axis
+  TiledAxis row_;
+  std::vector<TiledAxis> columns_;
+  std::vector<int> outer_;
+  /// Loops over reduced axes: several axes that are walked as one are one loop.
+  struct ReducedLoop {
+    std::vector<int> axes;
+    int64_t extent = 1;
+    bool unrolled = false;
+    int variable = -1;
+  };
+  std::vector<ReducedLoop> reduced_;
+  std::set<int> sliding_;  // column axes along which the innermost reduced axis slides too
+  int64_t lanes_ = 1;
+  int part_ = -1, lane_block_ = -1, unit_ = -1, lane_ = -1;  // variables
+  int carrier_count_ = -1;                      // argument: points of the carrier
+  bool masked_ = false;
+};
+
+std::set<int> parallel_axes_of(const ElementBuilder& element, V v, int parallel) {
+  const auto axes = axes_of(element, v);
+  return {axes.begin(), axes.lower_bound(parallel)};
+}
+
+void LanesLowering::choose_operands() {
+  const V in[] = {element_->operand(product_, 0, point_), element_->operand(product_, 1, point_)};
+  lane_axis_ = sums_lanes() ? part_axis_ + 1 : carrier_;
+  // Columns belong to the operand that slides, or that varies by lane.
+  int with = 0;
+  for (int i = 0; i < 2; ++i) {
+    const auto axes = axes_of(*element_, in[i]);
+    const schedule::Read& r = node_.reads[node_.operands[static_cast<size_t>(i)].read];
+    const bool slides = std::ranges::any_of(r.spans, [&](const schedule::Span& s) {
+      const auto reduced = [&](const auto& t) { return t.first >= node_.parallel; };
+      return std::ranges::any_of(s.index.terms, reduced) && !std::ranges::all_of(s.index.terms, reduced);
+    });
+    if (sums_lanes() ? slides : axes.contains(lane_axis_)) with = i;
+  }
+  column_value_ = in[with];
+  row_value_ = in[1 - with];
+  // The axes along which neighbours in the innermost reduced loop are the next column.
+  const schedule::Read& r = node_.reads[node_.operands[static_cast<size_t>(with)].read];
+  int innermost = static_cast<int>(node_.extents.size()) - 1;
+  while (innermost >= node_.parallel && innermost == split_axis_) --innermost;
+  for (const schedule::Span& s : r.spans) {
+    if (innermost < node_.parallel || coefficient(s.index, innermost) != 1) continue;
+    for (auto [a, c] : s.index.terms) {
+      if (a < node_.parallel && c == 1) sliding_.insert(a);
+    }
+  }
+}
+
+/// Cycles a multiply-add of the tile, all blocks counted, with a little for every variant of it.
+double LanesLowering::cost(const std::vector<TiledAxis>& columns, int64_t rows) const {
+  double cycles = 0, variants = 0;
+  int64_t whole = 1, slid = 1;
+  const TiledAxis* partial = nullptr;
+  for (const TiledAxis& c : columns) {
+    if (c.tile == c.extent) {
+      whole *= c.extent;
+      if (sliding_.contains(c.axis)) slid *= c.extent;
+    } else {
+      partial = &c;
+    }
+  }
+  const auto add = [&](int64_t column_extent, int64_t column_tile, int64_t times) {
+    const auto block = [&](int64_t q, int64_t count) {
+      if (q == 0 || count == 0) return;
+      const auto p = static_cast<double>(whole * column_tile);
+      const double work = std::max({p * static_cast<double>(q) / 2,
+                                    (p + static_cast<double>(q)) / 2, 4.0});
+      const double lines = sums_lanes() ? kLine * (static_cast<double>(q) + p / static_cast<double>(slid)) : 0;
+      cycles += static_cast<double>(count * times) * std::max(work, lines);
+      variants += 1;
+    };
+    if (column_extent == 0) return;
+    block(rows, row_.extent / rows);
+    block(row_.extent % rows, 1);
+  };
+  if (partial) {
+    add(partial->extent, partial->tile, partial->extent / partial->tile);
+    add(partial->extent % partial->tile, partial->extent % partial->tile, 1);
+  } else {
+    add(1, 1, 1);
+  }
+  const auto points = static_cast<double>(whole * (partial ? partial->extent : 1) * row_.extent);
+  return cycles / points * (1 + 0.02 * variants);
+}
+
+void LanesLowering::choose_tile() {
+  const auto rows = parallel_axes_of(*element_, row_value_, node_.parallel);
+  const auto columns = parallel_axes_of(*element_, column_value_, node_.parallel);
+  std::vector<int> candidates;
+  for (int a = 0; a < node_.parallel; ++a) {
+    if (a == lane_axis_ || node_.extents[a] == 1) continue;
+    if (columns.contains(a) && !rows.contains(a)) candidates.push_back(a);
+    if (rows.contains(a) && !columns.contains(a) &&
+        (row_.axis < 0 || node_.extents[a] >= node_.extents[row_.axis])) {
+      row_ = {.axis = a, .extent = node_.extents[a]};
+    }
+  }
+  const int64_t registers = context_.unit.registers, most = registers >= 32 ? 24 : 12;
+  double best = INFINITY;
+  std::vector<TiledAxis> chosen;
+  int64_t chosen_rows = 1;
+  const auto consider = [&](const std::vector<TiledAxis>& axes) {
+    int64_t p = 1;
+    for (const TiledAxis& c : axes) p *= c.tile;
+    for (int64_t q = 1; q <= row_.extent && p * q <= most; ++q) {
+      if (p * q + std::min(p, q) + 2 > registers) continue;
+      const double now = cost(axes, q);
+      if (now < best * 0.999) {
+        best = now;
+        chosen = axes;
+        chosen_rows = q;
+      }
+    }
+  };
+  // Every set of axes that a tile spans whole, and one more that it spans in part.
+  for (unsigned set = 0; set < 1u << std::min<size_t>(candidates.size(), 6); ++set) {
+    std::vector<TiledAxis> axes;
+    int64_t p = 1;
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      if (!(set >> i & 1)) continue;
+      const int64_t extent = node_.extents[candidates[i]];
+      p *= extent;
+      axes.push_back({.axis = candidates[i], .extent = extent, .tile = extent});
+    }
+    if (p > most) continue;
+    consider(axes);
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      if (set >> i & 1) continue;
+      const int64_t extent = node_.extents[candidates[i]];
+      for (int64_t t = 2; t < extent && p * t <= most; ++t) {
+        auto more = axes;
+        more.push_back({.axis = candidates[i], .extent = extent, .tile = t});
+        consider(more);
+      }
+    }
+  }
+  row_.tile = chosen_rows;
+  columns_ = std::move(chosen);
+  for (int a = 0; a < node_.parallel; ++a) {
+    const bool tiled = a == row_.axis || std::ranges::any_of(columns_, [&](const TiledAxis& c) {
+      return c.axis == a;
+    });
+    if (!tiled && a != lane_axis_) outer_.push_back(a);
+  }
+}
+
+/// Whether memory outside of the region is read or written by lane: there is none for dead lanes.
+bool LanesLowering::varies_by_lane_outside() const {
+  if (sums_lanes()) return true;
+  for (const Root& r : roots_) {
+    if (!context_.is_local(r.node)) return true;
+  }
+  return std::ranges::any_of(element_->inputs(), [&](const ElementInput& in) {
+    return in.kind == ElementInput::Kind::Load && !context_.is_local(in.position.node) &&
+           coefficient(in.position.index, lane_axis_) != 0;
+  });
+}
+
+/// Consecutive axes that every access walks as one axis become one loop; few taps are unrolled.
+void LanesLowering::find_reduced_loops() {
+  const auto accesses = [&](int a) {
+    std::vector<int64_t> steps;
+    for (const ElementInput& in : element_->inputs()) {
+      steps.push_back(coefficient(in.position.index, a));
+      steps.push_back(coefficient(in.index, a));
+      for (const auto& g : in.guards) steps.push_back(coefficient(g.index, a));
+    }
+    return steps;
+  };
+  for (int a = node_.parallel; a < static_cast<int>(node_.extents.size()); ++a) {
+    if (a == split_axis_ || node_.extents[a] == 1) continue;
+    const int64_t extent = node_.extents[a];
+    if (!reduced_.empty()) {
+      ReducedLoop& before = reduced_.back();
+      const auto outer = accesses(before.axes.back()), inner = accesses(a);
+      bool joined = true;
+      for (size_t i = 0; i < inner.size(); ++i) joined &= outer[i] == inner[i] * extent;
+      if (joined) {
+        before.axes.push_back(a);
+        before.extent *= extent;
+        continue;
+      }
+    }
+    reduced_.push_back({.axes = {a}, .extent = extent});
+  }
+  int64_t body = row_.tile;
+  for (const TiledAxis& c : columns_) body *= c.tile;
+  if (!reduced_.empty() && !sums_lanes()) {
+    ReducedLoop& last = reduced_.back();
+    last.unrolled = last.extent <= kUnrolledTaps && body * last.extent <= kUnrolledBody;
+  }
+  Kernel& k = leaf_->kernel();
+  for (ReducedLoop& loop : reduced_) {
+    loop.variable = loop.unrolled ? k.add_variable("tap", LoopKind::Unroll, loop.extent)
+                                  : k.add_variable("k", LoopKind::Reduce);
+    for (int a : loop.axes) leaf_->set_axis(a, {});
+    leaf_->set_axis(loop.axes.back(), variable(loop.variable));
+  }
+}
+
+Leaf LanesLowering::run() {
+  choose_operands();
+  choose_tile();
+  leaf_ = std::make_unique<LeafBuilder>(context_, extents_);
+  Kernel& k = leaf_->kernel();
+  const auto size = static_cast<int64_t>(size_of(node_.dtype));
+  lanes_ = std::min<int64_t>(kCanonicalLanes, context_.unit.lanes * 4 / size);
+  if (sums_lanes()) {
+    GRADUS_CHECK(is_split() && node_.granule % kCanonicalLanes == 0);
+    leaf_->set_carrier(part_axis_, 1, node_.granule);
+    leaf_->leaf().granule = node_.granule;
+  } else {
+    leaf_->set_carrier(carrier_);
+    leaf_->leaf().granule = kCanonicalLanes;
+  }
+  find_reduced_loops();
+  find_roots();
+  masked_ = varies_by_lane_outside();
+
+  carrier_count_ = leaf_->arg({ArgRule::Kind::Remainder, kEndless, 0, 1}, "n");
+  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
+  lane_block_ = k.add_variable("block", sums_lanes() ? LoopKind::Reduce : LoopKind::Serial);
+  Index lane = plus(variable(lane_block_, sums_lanes() ? kCanonicalLanes : lanes_), variable(lane_));
+  if (sums_lanes()) {
+    unit_ = k.add_variable("u", LoopKind::Unroll, kCanonicalLanes / lanes_);
+    lane = plus(std::move(lane), variable(unit_, lanes_));
+    part_ = k.add_variable("part", LoopKind::Serial);
+    leaf_->set_axis(part_axis_, variable(part_));
+  }
+  leaf_->set_axis(lane_axis_, lane);
+
+  std::vector<int> loops;
+  for (int a : outer_) {
+    loops.push_back(k.add_variable("o", LoopKind::Serial));
+    leaf_->set_axis(a, variable(loops.back()));
+  }
+  auto body = blocks(0);
+  for (size_t i = loops.size(); i-- > 0;) {
+    body = {make_for(loops[i], leaf_->count(outer_[i], 1), std::move(body))};
+  }
+  const int64_t step = sums_lanes() ? node_.granule : lanes_;
+  const int count = leaf_->arg({ArgRule::Kind::RestBlocks, kEndless, step, 1}, "blocks");
+  k.body = {make_for(sums_lanes() ? part_ : lane_block_, {1, count}, std::move(body))};
+  return leaf_->finish();
+}
+
+/// The columns' blocks, then the rows' blocks; what is left over of an axis has its own tile.
+std::vector<Stmt> LanesLowering::blocks(size_t level) {
+  const bool is_row = level == columns_.size();
+  if (level > columns_.size()) return tile();
+  TiledAxis& t = is_row ? row_ : columns_[level];
+  Kernel& k = leaf_->kernel();
+  if (t.axis < 0) {
+    t.unrolled = k.add_variable("i", LoopKind::Unroll, 1);
+    return blocks(level + 1);
+  }
+  const char* name = is_row ? "i" : "j";
+  const int64_t count = t.extent / t.tile, rest = t.extent % t.tile;
+  std::vector<Stmt> body;
+  t.unrolled = k.add_variable(name, LoopKind::Unroll, t.tile);
+  if (count == 1) {
+    leaf_->set_axis(t.axis, variable(t.unrolled));
+    body = blocks(level + 1);
+  } else {
+    t.block = k.add_variable(is_row ? "row" : "column", LoopKind::Serial);
+    leaf_->set_axis(t.axis, plus(variable(t.block, t.tile), variable(t.unrolled)));
+    body.push_back(make_for(t.block, leaf_->constant_arg(count, "blocks"), blocks(level + 1)));
+  }
+  if (rest > 0) {
+    t.unrolled = k.add_variable(name, LoopKind::Unroll, rest);
+    leaf_->set_axis(t.axis, variable(t.unrolled), t.tile);
+    for (Stmt& s : blocks(level + 1)) body.push_back(std::move(s));
+  }
+  return body;
+}
+
+std::vector<Stmt> LanesLowering::over_columns(std::vector<Stmt> body) const {
+  for (size_t c = columns_.size(); c-- > 0;) {
+    const int v = columns_[c].unrolled;
+    body = {make_for(v, {leaf_->kernel().variables[v].count}, std::move(body))};
+  }
+  return body;
+}
+
+/// Loops over the tile; the shorter side inside, for its values stay in registers.
+std::vector<Stmt> LanesLowering::over_tile(std::vector<Stmt> body) const {
+  const auto& variables = leaf_->kernel().variables;
+  int64_t columns = 1;
+  for (const TiledAxis& c : columns_) columns *= variables[c.unrolled].count;
+  const int64_t rows = variables[row_.unrolled].count;
+  const auto over_rows = [&](std::vector<Stmt> inner) {
+    return std::vector<Stmt>{make_for(row_.unrolled, {rows}, std::move(inner))};
+  };
+  return rows < columns ? over_columns(over_rows(std::move(body)))
+                        : over_rows(over_columns(std::move(body)));
+}
+
+std::vector<Stmt> LanesLowering::tile() {
+  Kernel& k = leaf_->kernel();
+  std::vector<int> dims{row_.unrolled};
+  for (const TiledAxis& c : columns_) dims.push_back(c.unrolled);
+  std::vector<int> wide = dims;
+  if (sums_lanes()) wide.push_back(unit_);
+  wide.push_back(lane_);
+  const auto in_lanes = [&](std::vector<Stmt> body, bool limited) {
+    Stmt lanes = make_for(lane_, {lanes_}, std::move(body));
+    if (limited) {
+      // Dead lanes: beyond the carrier's range.
+      lanes.limit = plus(variable(lane_block_, sums_lanes() ? kCanonicalLanes : lanes_), variable(lane_));
+      if (sums_lanes()) {
+        lanes.limit = plus(*lanes.limit, variable(unit_, lanes_));
+        const Coefficient granule = leaf_->constant_arg(node_.granule, "granule");
+        lanes.limit = plus(*lanes.limit, scaled(variable(part_), granule));
+      }
+      lanes.bound = {1, carrier_count_};
+    }
+    std::vector<Stmt> out{std::move(lanes)};
+    if (sums_lanes()) out = {make_for(unit_, {k.variables[unit_].count}, std::move(out))};
+    return out;
+  };
+  const int acc = k.add_local("acc", node_.dtype, wide);
+  std::vector<Stmt> body =
+      over_tile(in_lanes({make_assign(acc, k.constant(node_.dtype, 0))}, false));
+
+  const auto operands = leaf_->expressions(*element_, std::array{row_value_, column_value_});
+  const int sum = k.op(ScalarOp::Fma, {operands[0], operands[1], k.local_value(acc)}, node_.dtype);
+  auto step = over_tile(in_lanes({make_assign(acc, sum, sums_lanes())}, masked_));
+  if (sums_lanes()) {
+    const int64_t count = node_.granule / kCanonicalLanes;
+    step = {make_for(lane_block_, leaf_->constant_arg(count, "blocks"), std::move(step))};
+  }
+  for (size_t r = reduced_.size(); r-- > 0;) {
+    const Coefficient count = reduced_[r].unrolled
+                                  ? Coefficient{reduced_[r].extent}
+                                  : leaf_->constant_arg(reduced_[r].extent, "k");
+    step = {make_for(reduced_[r].variable, count, std::move(step))};
+  }
+  for (Stmt& s : step) body.push_back(std::move(s));
+
+  std::vector<Stmt> last;
+  if (sums_lanes()) {
+    Stmt tree{.kind = Stmt::Kind::LaneReduce, .reduce = ReduceOp::Add};
+    tree.sources = {acc};
+    const int result = k.add_local("result", node_.dtype, dims);
+    tree.targets = {result};
+    for (Stmt& s : over_tile({std::move(tree)})) body.push_back(std::move(s));
+    last = epilogue(result, dims, [&](auto roots) { return over_tile(std::move(roots)); });
+  } else {
+    last = epilogue(acc, wide, [&](auto roots) { return over_tile(in_lanes(std::move(roots), masked_)); });
+  }
+  for (Stmt& s : last) body.push_back(std::move(s));
+  return body;
+}
+
+}  // namespace
+
+Leaf lower_lanes(const LowerContext& context, const Piece& piece, int product) {
+  return LanesLowering(context, piece, product).run();
+}
+
+}  // namespace gradus::loop

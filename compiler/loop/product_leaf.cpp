@@ -1,0 +1,83 @@
+#include "compiler/loop/product_leaf.h"
+
+#include "runtime/error.h"
+
+namespace gradus::loop {
+
+using schedule::Node;
+
+ProductLeaf::ProductLeaf(const LowerContext& context, const Piece& piece, int product)
+    : context_(context),
+      piece_(piece),
+      product_(product),
+      node_(context.schedule.nodes[product]),
+      extents_(node_.extents) {
+  std::set<int> inlined;
+  for (int v : piece_.nodes) {
+    if (v != product_) inlined.insert(v);
+  }
+  element_ = std::make_unique<ElementBuilder>(context_.schedule, std::move(inlined),
+                                              context_.storage);
+  if (piece_.constants_as_arguments) element_->set_constants_as_arguments();
+  for (int a = 0; a < static_cast<int>(extents_.size()); ++a) point_.push_back(axis(a));
+  const auto cut = context_.cut.find(product_);
+  if (cut != context_.cut.end()) carrier_ = cut->second;
+  if (node_.parts > 1) {
+    // Parts are outer, their points reduced.
+    split_axis_ = node_.part_axis;
+    part_axis_ = static_cast<int>(extents_.size());
+    extents_.push_back(extents_[split_axis_] / node_.granule);
+    extents_.push_back(node_.granule);
+    point_[split_axis_] = plus(scaled(axis(part_axis_), node_.granule), axis(part_axis_ + 1));
+  }
+}
+
+void ProductLeaf::find_roots() {
+  element_->bind(product_);
+  std::map<int, Point> at{{product_, point_}};
+  for (int v : piece_.nodes) {
+    const Node& n = context_.schedule.nodes[v];
+    if (v != product_) {
+      Point p(n.extents.size());
+      bool found = false;
+      for (const schedule::Read& r : n.reads) {
+        auto u = at.find(r.source);
+        if (u == at.end()) continue;
+        found = true;
+        for (auto [from, to] : r.same) p[to] = u->second[from];
+      }
+      if (found) at[v] = std::move(p);
+    }
+    if (piece_.materialised.contains(v)) {
+      GRADUS_CHECK(at.contains(v), "an operand of a product is written by its leaf");
+      roots_.push_back({v, at.at(v), element_->value(v, at.at(v))});
+    }
+  }
+}
+
+std::vector<Stmt> ProductLeaf::store_roots(const std::vector<int>& dims) {
+  Kernel& k = leaf_->kernel();
+  std::vector<V> values;
+  for (const Root& root : roots_) values.push_back(root.value);
+  const auto exprs = leaf_->expressions(*element_, values);
+  std::vector<Stmt> body, stores;
+  for (size_t r = 0; r < roots_.size(); ++r) {
+    int e = exprs[r];
+    if (roots_.size() > 1) {
+      // All loads before all stores: an output may take its input's memory.
+      const int held = k.add_local("out", k.exprs[e].dtype, dims);
+      body.push_back(make_assign(held, e));
+      e = k.local_value(held);
+    }
+    Position position = element_->position(roots_[r].node, roots_[r].at);
+    if (is_split()) {
+      const int64_t stride = context_.storage.at(roots_[r].node).part_stride;
+      position.index = plus(position.index, scaled(axis(part_axis_), stride));
+    }
+    stores.push_back(leaf_->store(position, e));
+  }
+  for (Stmt& s : stores) body.push_back(std::move(s));
+  return body;
+}
+
+}  // namespace gradus::loop

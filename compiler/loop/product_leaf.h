@@ -1,0 +1,45 @@
+// What the lowerings of products share: the operands as element programs, partial results, and the
+// nodes that follow the product at its own points.
+#pragma once
+
+#include <memory>
+
+#include "compiler/loop/leaf_builder.h"
+
+namespace gradus::loop {
+
+class ProductLeaf {
+ public:
+  ProductLeaf(const LowerContext& context, const Piece& piece, int product);
+
+ protected:
+  void find_roots();
+  /// Stores what follows the product, which is in the register array `acc` over `dims`; `nest` makes
+  /// the loops over them.
+  template <class Nest>
+  std::vector<Stmt> epilogue(int acc, const std::vector<int>& dims, Nest nest) {
+    leaf_->set_register(product_, acc);
+    return nest(store_roots(dims));
+  }
+  std::vector<Stmt> store_roots(const std::vector<int>& dims);
+  bool is_split() const { return part_axis_ >= 0; }
+
+  const LowerContext& context_;
+  const Piece& piece_;
+  const int product_;
+  const schedule::Node& node_;
+  std::vector<int64_t> extents_;  // of the leaf's axes: the node's, parts, points of a part
+  int carrier_ = -1;              // the axis of the node that the range restricts
+  int split_axis_ = -1, part_axis_ = -1;  // of partial results: the axis cut into parts, the parts
+  Point point_;
+  std::unique_ptr<ElementBuilder> element_;
+  std::unique_ptr<LeafBuilder> leaf_;
+  struct Root {
+    int node;
+    Point at;
+    V value;
+  };
+  std::vector<Root> roots_;
+};
+
+}  // namespace gradus::loop
