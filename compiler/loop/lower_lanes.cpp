@@ -21,6 +21,8 @@ constexpr int64_t kCanonicalLanes = 16;
 constexpr int64_t kEndless = int64_t{1} << 40;
 /// Taps up to so many are unrolled, while the body stays below so many multiply-adds.
 constexpr int64_t kUnrolledTaps = 5, kUnrolledBody = 128;
+/// Cycles of a multiply-add, in which two start every cycle; and for the end of an iteration.
+constexpr double kLatency = 4, kIteration = 1;
 /// Cycles for a cache line from the second-level cache, where that does not overlap.
 constexpr double kLine = 2;
 
@@ -119,7 +121,8 @@ double LanesLowering::cost(const std::vector<TiledAxis>& columns, int64_t rows) 
       if (q == 0 || count == 0) return;
       const auto p = static_cast<double>(whole * column_tile);
       const double work = std::max({p * static_cast<double>(q) / 2,
-                                    (p + static_cast<double>(q)) / 2, 4.0});
+                                    (p + static_cast<double>(q)) / 2, kLatency}) +
+                          kIteration;
       const double lines = sums_lanes() ? kLine * (static_cast<double>(q) + p / static_cast<double>(slid)) : 0;
       cycles += static_cast<double>(count * times) * std::max(work, lines);
       variants += 1;

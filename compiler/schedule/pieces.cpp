@@ -150,6 +150,22 @@ void LeafCutter::find_classes() {
         join(first[r.source] + from, first[v] + to);
     }
   }
+  // Two that read the same elements in the same way walk together.
+  std::map<int, std::vector<std::pair<int, const Read*>>> readers;
+  for (int v : leaf_) {
+    for (const Read& r : s_.nodes[v].reads)
+      readers[r.source].emplace_back(v, &r);
+  }
+  for (const auto& [source, uses] : readers) {
+    for (auto [w, q] : uses) {
+      const auto [v, r] = uses[0];
+      const Node &a = s_.nodes[v], &b = s_.nodes[w];
+      if (v == w || a.kind != NodeKind::Reduce || b.kind != NodeKind::Reduce) continue;
+      if (a.extents != b.extents || a.parallel != b.parallel || r->spans != q->spans) continue;
+      for (size_t x = 0; x < a.extents.size(); ++x)
+        join(first[v] + static_cast<int>(x), first[w] + static_cast<int>(x));
+    }
+  }
   for (int v : leaf_) {
     auto& classes = classes_[v];
     const auto count = static_cast<int>(s_.nodes[v].extents.size());

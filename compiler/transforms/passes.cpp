@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "compiler/transforms/crop.h"
 #include "compiler/transforms/dce.h"
 #include "compiler/transforms/decompose.h"
 #include "compiler/transforms/fuse_multiply_add.h"
 #include "compiler/transforms/inline_calls.h"
+#include "compiler/transforms/pool_gradient.h"
 #include "compiler/transforms/remove_stop_gradient.h"
 #include "compiler/transforms/simplify.h"
 
@@ -17,6 +19,8 @@ constexpr Pass kPasses[] = {
     {"remove_stop_gradient", remove_stop_gradient, true, true},
     {"dce", dce, true, true},
     {"simplify", simplify, true, true},
+    {"pool_gradient", pool_gradient, true, false},
+    {"crop", crop, true, true},
     {"fuse_multiply_add", fuse_multiply_add, true, false},
     {"decompose", decompose, false, true},
 };
