@@ -118,8 +118,7 @@ Tensor reciprocal_operation::operator()(Arg x) const {
 
 Tensor relu_operation::operator()(Arg x) const {
   return run_op("relu", x.where(), [&] {
-    const Tensor y = operand(x, in_domain(own_dtype(x), Domain::Number), shape_of(x));
-    return emit("max", {y, splat(0, y.type())});
+    return emit("relu", {operand(x, in_domain(own_dtype(x), Domain::Number), shape_of(x))});
   });
 }
 

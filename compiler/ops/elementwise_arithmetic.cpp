@@ -206,6 +206,16 @@ void register_choice(Registry& r) {
            [](const D& d) { return d.t * share(d.y, d.x, d.y < d.x); })
       .simplify(simplify_extremum);
 
+  // max(x, 0) whose derivative at 0 is 0, not shared.
+  elementwise(r, "relu", kNumber)
+      .scalar([](S& s, V x) { return loop::max(s, x, s.constant_like(x, 0)); })
+      .ref([]<class T>(T x) -> T { return x < 0 ? T{0} : x; })
+      .jvp([](const D& d) { return select(d.x > 0, d.t, like(d.t, 0)); })
+      .row()
+      .decompose = [](Builder& b, std::span<const Value> in, const Attrs&) {
+    return std::vector{max(b, in[0], zeros_like(b, in[0]))};
+  };
+
 #define GRADUS_COMPARISON(name, symbol, dtypes)            \
   elementwise(r, #name, dtypes, 2)                         \
       .scalar([](S& s, V x, V y) { return s.name(x, y); }) \

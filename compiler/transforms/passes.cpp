@@ -17,12 +17,12 @@ namespace {
 constexpr Pass kPasses[] = {
     {"inline_calls", inline_calls, false, true},
     {"remove_stop_gradient", remove_stop_gradient, true, true},
+    {"decompose", decompose, false, true},
     {"dce", dce, true, true},
     {"simplify", simplify, true, true},
     {"pool_gradient", pool_gradient, true, false},
     {"crop", crop, true, true},
     {"fuse_multiply_add", fuse_multiply_add, true, false},
-    {"decompose", decompose, false, true},
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "compiler/pipeline.h"
 #include "compiler/reference.h"
 #include "runtime/options.h"
+#include "tests/codegen/compiled.h"
 #include "tests/support/arrays.h"
 #include "tests/support/op_samples.h"
 #include "tests/support/random_graph.h"
@@ -21,43 +22,9 @@ namespace {
 using ops::RefArray;
 using testing::Arrays;
 using testing::OpSample;
-
-std::vector<BufferPtr> buffers_of(std::span<const RefArray> arrays) {
-  std::vector<BufferPtr> buffers;
-  for (const RefArray& a : arrays) {
-    buffers.push_back(Buffer::allocate(a.type.bytes()));
-    ops::store_reference(a, buffers.back()->data());
-  }
-  return buffers;
-}
-
-Arrays run(const Executable& executable, std::span<const RefArray> inputs) {
-  auto in = buffers_of(inputs);
-  std::vector<BufferPtr> out(executable.output_types().size());
-  executable.run(in, out);
-  Arrays results;
-  for (size_t i = 0; i < out.size(); ++i) {
-    results.push_back(ops::reference_of(executable.output_types()[i], out[i]->data()));
-  }
-  return results;
-}
-
-Arrays run_with(const ir::Graph& graph, std::span<const RefArray> inputs, int lanes, int threads) {
-  Options o = options();
-  o.vector_lanes = lanes;
-  o.threads = threads;
-  ScopedOptions scope(o);
-  return run(*compile(graph), inputs);
-}
-
-bool same_bits(const Arrays& a, const Arrays& b) {
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (a[i].integer != b[i].integer) return false;
-    const size_t bytes = a[i].real.size() * sizeof(double);
-    if (bytes && std::memcmp(a[i].real.data(), b[i].real.data(), bytes) != 0) return false;
-  }
-  return true;
-}
+using testing::run;
+using testing::run_with;
+using testing::same_bits;
 
 void check_sample(const OpSample& sample, double tolerance) {
   testing::Random random(7);
