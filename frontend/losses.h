@@ -15,3 +15,4 @@
 #include <gradus/losses/metric.h>
 #include <gradus/losses/regression.h>
 #include <gradus/losses/segmentation.h>
+#include <gradus/losses/sequence.h>

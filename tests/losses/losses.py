@@ -147,3 +147,23 @@ for name, (values, gradient) in rows():
     text += f'    {{"{name}",\n     {{{numbers(values)}}},\n     {{{numbers(gradient)}}}}},\n'
 text += "};\n"
 pathlib.Path(__file__).with_name("golden.inc").write_text(text)
+
+# CTC: rows of different times and lengths, repeated labels, no label at all, too little time.
+times, classes = 6, 4
+logits = rounded(2 * random.randn(5, times, classes))
+labels = np.array([[1, 2, 3], [2, 2, 0], [3, 0, 0], [0, 0, 0], [1, 1, 1]])
+logit_lengths = np.array([6, 5, 2, 4, 4])
+label_lengths = np.array([3, 2, 1, 0, 3])
+parameter = torch.tensor(logits, requires_grad=True)
+losses = F.ctc_loss(parameter.log_softmax(-1).transpose(0, 1), torch.tensor(labels),
+                    torch.tensor(logit_lengths), torch.tensor(label_lengths), reduction="none",
+                    zero_infinity=True)
+losses[:4].sum().backward()
+text = f"// Written by losses.py with PyTorch {torch.__version__}.\n"
+for name, values in {"kLogits": logits, "kLosses": losses.detach().numpy()[:4],
+                     "kGradient": parameter.grad.numpy()}.items():
+    text += f"const std::vector<double> {name} = {{{numbers(values)}}};\n"
+for name, values in {"kLabels": labels, "kTimes": logit_lengths, "kLengths": label_lengths}.items():
+    text += f"const std::vector<int> {name} = {{{', '.join(map(str, values.ravel()))}}};\n"
+assert losses[4] == 0  # too little time
+pathlib.Path(__file__).with_name("ctc.inc").write_text(text)
