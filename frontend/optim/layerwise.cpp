@@ -72,16 +72,18 @@ Tensor factored_direction(Leaf& l, const AdafactorOptions& options) {
 
 // ------------------------------------------------------------------------------------------ muon
 
+/// In the tall orientation, X (b XᵀX + c (XᵀX)²), all products read rows of what was stored by
+/// rows.
 Tensor orthogonalised(Tensor x, const MuonOptions& options, const Tensor& eps) {
   const auto [a, b, c] = options.coefficients;
-  const bool tall = x.shape()[0] > x.shape()[1];
-  if (tall) x = transpose(x);
+  const bool wide = x.shape()[0] < x.shape()[1];
+  if (wide) x = transpose(x);
   x = x / (norm(x) + eps);
   for (int i = 0; i < options.iterations; ++i) {
-    const Tensor gram = matmul(x, transpose(x));
-    x = a * x + matmul(b * gram + c * matmul(gram, gram), x);
+    const Tensor gram = tensordot(x, x, 0, 0);
+    x = a * x + matmul(x, b * gram + c * matmul(gram, gram));
   }
-  return tall ? transpose(x) : x;
+  return wide ? transpose(x) : x;
 }
 
 Tensor muon_direction(Leaf& l, const MuonOptions& options) {
