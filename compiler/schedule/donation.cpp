@@ -47,6 +47,10 @@ std::vector<int> choose_donations(const Schedule& s, const std::vector<RegionPie
     if (n.kind == NodeKind::Input && n.input >= 0) node_of[n.input] = w;
     for (const Read& r : n.reads) readers[r.source].emplace_back(w, &r);
   }
+  std::vector<std::vector<int>> pieces_with(s.nodes.size());  // by node
+  for (size_t p = 0; p < pieces.size(); ++p) {
+    for (int w : pieces[p].piece.nodes) pieces_with[w].push_back(static_cast<int>(p));
+  }
   const auto inputs = static_cast<int>(graph.inputs().size());
   std::vector<int> takes(s.outputs.size(), -1);
   std::vector<char> taken(static_cast<size_t>(inputs));
@@ -65,22 +69,17 @@ std::vector<int> choose_donations(const Schedule& s, const std::vector<RegionPie
         auto node = node_of.find(i);
         if (node != node_of.end()) {
           for (auto [w, r] : readers[node->second]) {
-            const bool own = std::ranges::find(piece.nodes, w) != piece.nodes.end();
-            if (own && is_identity(s, w, *r) && same_point(s, piece, w, v)) {
-              // An elementwise node may be evaluated in place by other kernels too.
-              for (const RegionPiece& other : pieces) {
-                if (&other.piece == &piece) continue;
-                if (std::ranges::find(other.piece.nodes, w) != other.piece.nodes.end()) {
-                  allowed &= s.regions[other.region].phase < s.phase[v];
-                }
-              }
+            const bool own = std::ranges::find(pieces_with[w], piece_of[v]) != pieces_with[w].end();
+            const bool here = own && is_identity(s, w, *r) && same_point(s, piece, w, v);
+            // An elementwise node may be evaluated in place by other kernels too.
+            for (int p : pieces_with[w]) {
+              if (here && p == piece_of[v]) continue;
+              allowed &= s.regions[pieces[static_cast<size_t>(p)].region].phase < s.phase[v];
+            }
+            if (here) {
               reads = true;
             } else {
               allowed &= s.phase[w] < s.phase[v];
-              for (const RegionPiece& other : pieces) {
-                if (std::ranges::find(other.piece.nodes, w) == other.piece.nodes.end()) continue;
-                allowed &= s.regions[other.region].phase < s.phase[v];
-              }
             }
           }
         }
