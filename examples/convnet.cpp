@@ -14,6 +14,7 @@
 #include <gradus/optim/optim.h>
 #include <gradus/train/callbacks.h>
 #include <gradus/train/metrics.h>
+#include <gradus/tree.h>
 #include "common/program.h"
 
 namespace nn = gradus::nn;
@@ -99,9 +100,9 @@ void run(const example::Arguments& arguments, const Settings& settings) {
   auto step = gradus::jit(
       [=](State s, const LabelledImages& batch) { return update(optimizer, std::move(s), batch); });
   auto measured = gradus::jit(count_correct);
-  auto accuracy = [&](const nn::Params& params) {  // the whole test set is one batch
-    double hits = measured(params, mnist.test).item<float>();
-    return hits / static_cast<double>(mnist.test.size());
+  auto accuracy = [&](const nn::Params& params, const LabelledImages& set) {  // as one batch
+    double hits = measured(params, set).item<float>();
+    return hits / static_cast<double>(set.size());
   };
 
   // Compiled ahead of the loop, for the usual batch, the smaller last one, and the test set.
@@ -134,21 +135,26 @@ void run(const example::Arguments& arguments, const Settings& settings) {
            }),
        train::early_stopping(best, 10)});
   loop.run(state, batches, step, [&](const State& s) {
-    return train::Metrics{{"test_accuracy", accuracy(s.params)}};
+    Tensor all = gradus::tree::ravel(s.params);  // every parameter, as one vector
+    return train::Metrics{{"test_accuracy", accuracy(s.params, mnist.test)},
+                          {"parameter_norm", gradus::sqrt(gradus::dot(all, all)).item<float>()}};
   });
   if (loop.is_stopped()) std::printf("stopped: %s\n", loop.stop_reason().c_str());
 
   example::Report report("S2", arguments);
   report.add_epochs(loop.history());
-  double final = accuracy(state.params);
-  std::printf("final test accuracy %.4f\n", final);
-  report.set("final_test_accuracy", final);
+  double train_accuracy = accuracy(state.params, mnist.train);
+  double test_accuracy = accuracy(state.params, mnist.test);
+  std::printf("at the end: training accuracy %.4f, test accuracy %.4f\n", train_accuracy,
+              test_accuracy);
+  report.set("final_train_accuracy", train_accuracy);
+  report.set("final_test_accuracy", test_accuracy);
   if (best->epoch() > 0) {
     // The model built anew, with the saved parameters in place of its own.
     nn::Params rebuilt = build_model().init(gradus::random::key(1), example).params;
     gradus::io::Archive saved(file);
     rebuilt = saved.load(rebuilt);
-    double reloaded = accuracy(rebuilt);
+    double reloaded = accuracy(rebuilt, mnist.test);
     std::printf("best: epoch %lld, test accuracy %.4f; loaded again: %.4f\n",
                 static_cast<long long>(saved.metadata().integer("epoch")),
                 saved.metadata().number("test_accuracy"), reloaded);

@@ -54,7 +54,8 @@ int run(int argc, char** argv, const std::string& description, Arguments default
   app.add_option("--json", arguments.json, "write a report into this file");
   app.add_option("--checkpoint", arguments.checkpoint,
                  "go on from this file if it is there; written after every epoch");
-  app.add_option("--output", arguments.output, "a folder for models, tables and pictures");
+  app.add_option("--output", arguments.output, "a folder for models, tables and pictures")
+      ->capture_default_str();
   app.add_option("--train-images", arguments.train_images, "use the first so many; 0: as published")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--test-images", arguments.test_images, "use the first so many; 0: as published")

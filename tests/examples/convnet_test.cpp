@@ -119,6 +119,12 @@ TEST_CASE("convnet: Python reads the trained model, and what Python writes is re
   CHECK(again.report["final_test_accuracy"] == trained["final_test_accuracy"]);
 }
 
+TEST_CASE("convnet: 60,000 images are measured at once in little memory", "[examples]") {
+  const auto report = train("convnet", "--epochs 0").report;
+  CHECK(report["final_train_accuracy"] > 0);
+  CHECK(report["peak_memory_mb"] < 600);
+}
+
 TEST_CASE("convnet: the published accuracies", "[examples][slow]") {
   const auto report = train("convnet", "").report;
   CHECK(report["epochs"][0]["test_accuracy"] >= 0.975);
