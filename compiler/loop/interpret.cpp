@@ -41,6 +41,7 @@ class Machine {
         buffers_(buffers),
         args_(args),
         variables_(kernel.variables.size(), 0),
+        open_(kernel.variables.size(), false),
         cones_(kernel.exprs.size()),
         values_(kernel.exprs.size()) {
     for (size_t i = 0; i < k_.locals.size(); ++i) {
@@ -92,6 +93,7 @@ class Machine {
     const int64_t count = value_of(s.count);
     const bool vector = k_.variables[s.variable].kind == LoopKind::Vector;
     if (vector) pass_ = ++passes_;
+    open_[s.variable] = true;
     for (int64_t i = 0; i < count; ++i) {
       variables_[s.variable] = i;
       if (vector) lane_ = i;
@@ -101,6 +103,7 @@ class Machine {
         forget(s.body);
       }
     }
+    open_[s.variable] = false;
     if (vector) pass_ = 0;
   }
 
@@ -248,7 +251,23 @@ class Machine {
 
   // The canonical tree over 16 lanes.
 
-  void lane_reduce(const Stmt& s) {
+  /// Every element over the target's dims whose loops are not open.
+  void lane_reduce(const Stmt& s, size_t dim = 0) {
+    const std::vector<int>& over = k_.locals[s.targets[0]].dims;
+    for (; dim < over.size(); ++dim) {
+      const int d = over[dim];
+      if (open_[d]) continue;
+      open_[d] = true;
+      for (variables_[d] = 0; variables_[d] < k_.variables[d].count; ++variables_[d]) {
+        lane_reduce(s, dim + 1);
+      }
+      open_[d] = false;
+      return;
+    }
+    lane_reduce_here(s);
+  }
+
+  void lane_reduce_here(const Stmt& s) {
     ScalarBuilder program;
     std::vector<V> acc, x;
     for (int l : s.sources)
@@ -312,6 +331,7 @@ class Machine {
   std::span<void* const> buffers_;
   std::span<const int64_t> args_;
   std::vector<int64_t> variables_;
+  std::vector<bool> open_;  // variables whose loops are running
   std::vector<std::vector<Value>> locals_;
   std::vector<std::vector<int>> cones_;  // by root, filled on first use
   std::vector<Value> values_;            // of the statement being run

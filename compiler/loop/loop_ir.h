@@ -108,7 +108,8 @@ struct Stmt {
 
   // LaneReduce: the canonical 16-lane tree. sources[i] has the two innermost dims (u, l) with
   // count(u) * count(l) == 16, lane = u * count(l) + l; for h = 8, 4, 2, 1: x[j] = combine(x[j], x[j+h]).
-  // targets[i] has the dims before those two.
+  // targets[i] has the dims before those two; outside of the loops over them the statement holds for
+  // every element.
   ReduceOp reduce{};
   std::vector<int> sources, targets;
 };

@@ -401,7 +401,7 @@ std::vector<Stmt> LanesLowering::tile() {
     tree.sources = {acc};
     const int result = k.add_local("result", node_.dtype, dims);
     tree.targets = {result};
-    for (Stmt& s : over_tile({std::move(tree)})) body.push_back(std::move(s));
+    body.push_back(std::move(tree));
     last = epilogue(result, dims, [&](auto roots) { return over_tile(std::move(roots)); });
   } else {
     last = epilogue(acc, wide, [&](auto roots) { return over_tile(in_lanes(std::move(roots), masked_)); });

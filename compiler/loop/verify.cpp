@@ -415,7 +415,11 @@ class Verifier {
             "target '{}' has not the dims before the lanes of '{}'", to.name, from.name);
     require(to.dtype == from.dtype, "'{}' of {} reduced to '{}' of {}", from.name,
             name_of(from.dtype), to.name, name_of(to.dtype));
-    check_local_here(s.targets[i]);
+    for (int d : to.dims) {
+      require(open_[d] || kind_of_variable(d) == LoopKind::Unroll,
+              "local '{}' is reduced outside the loop of its dim '{}'", from.name,
+              name_of_variable(d));
+    }
     require(assigned_[s.sources[i]], "local '{}' is reduced before it is assigned", from.name);
   }
 

@@ -66,6 +66,12 @@ class KernelEmitter {
   void emit_assign(const loop::Stmt& s);
   void emit_store(const loop::Stmt& s);
   void emit_lane_reduce(const loop::Stmt& s);
+  template <class F>
+  void each_element(const std::vector<int>& dims, size_t next, F f);
+  std::vector<Value*> lanes_of(int local);
+  std::vector<Value*> eval_program(const loop::ScalarBuilder& program,
+                                   std::span<const loop::V> results,
+                                   std::span<Value* const> inputs);
   void add_phis(const loop::Stmt& s, std::vector<std::pair<Key, llvm::PHINode*>>& phis);
 
   Value* eval(int expr);
