@@ -100,6 +100,9 @@ struct where_operation {
 struct clamp_operation {
   Tensor operator()(Arg x, Arg low, Arg high) const;
 };
+struct moments_operation {
+  std::array<Tensor, 2> operator()(Arg x, Axes axes = {}, bool keepdims = false) const;
+};
 struct argextreme_operation {
   const char* name;
   Tensor operator()(Arg x, Axes axis = {}, bool keepdims = false) const;
@@ -184,6 +187,10 @@ struct bitcast_operation {
 inline constexpr detail::where_operation where{};
 /// min(max(x, low), high).
 inline constexpr detail::clamp_operation clamp{};
+
+/// auto [mean, variance] = moments(x): both at once, with a derivative of their own; accurate
+/// whatever the mean (f32 is summed as f64).
+inline constexpr detail::moments_operation moments{};
 
 /// The i32 index of the largest (smallest) element along one axis, or of the flattened tensor: the
 /// first of equal ones; NaN is the extreme.

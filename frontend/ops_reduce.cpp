@@ -111,14 +111,22 @@ Tensor mean_operation::operator()(Arg x, Axes axes, bool keepdims) const {
   });
 }
 
-Tensor variance_operation::operator()(Arg x, Axes axes, bool keepdims) const {
-  return run_op("variance", x.where(), [&] {
+std::array<Tensor, 2> moments_operation::operator()(Arg x, Axes axes, bool keepdims) const {
+  return run_op("moments", x.where(), [&] {
     const Tensor y = real(x);
     const ir::Ints reduced = normal_axes(axes, y.rank());
-    const Tensor center = broadcast_in(mean_of(y, reduced, true), y.shape());
-    const Tensor distance = emit("sub", {y, center});
-    return mean_of(emit("mul", {distance, distance}), reduced, keepdims);
+    const auto both = emit_many("moments", {&y, 1}, {{"axes", reduced}});
+    if (!keepdims) return std::array{both[0], both[1]};
+    ir::Ints extents = ints_of(y.shape());
+    for (int64_t axis : reduced)
+      extents[static_cast<size_t>(axis)] = 1;
+    return std::array{emit("reshape", {both[0]}, {{"shape", extents}}),
+                      emit("reshape", {both[1]}, {{"shape", extents}})};
   });
+}
+
+Tensor variance_operation::operator()(Arg x, Axes axes, bool keepdims) const {
+  return run_op("variance", x.where(), [&] { return moments(x, axes, keepdims)[1]; });
 }
 
 Tensor max_operation::operator()(Arg x, Axes axes, bool keepdims) const {

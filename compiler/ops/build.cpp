@@ -144,6 +144,11 @@ Value argmin(Builder& b, Value x, int axis) {
   return b.add(op, {x}, {int64_t{axis}});
 }
 
+std::vector<Value> moments(Builder& b, Value x, Ints axes) {
+  GRADUS_OP("moments");
+  return b.add_node(op, {&x, 1}, {std::move(axes)});
+}
+
 Value first_max(Builder& b, Value x, int axis) {
   GRADUS_OP("first_max");
   return b.add(op, {x}, {int64_t{axis}});

@@ -87,6 +87,9 @@ Value argmin(Builder& b, Value x, int axis);
 Value first_max(Builder& b, Value x, int axis);
 Value first_min(Builder& b, Value x, int axis);
 
+/// Mean and variance over the axes.
+std::vector<Value> moments(Builder& b, Value x, Ints axes);
+
 struct DotDims {
   Ints lhs_contract, rhs_contract, lhs_batch, rhs_batch;
 };

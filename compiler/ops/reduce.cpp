@@ -11,6 +11,7 @@
 #include "compiler/ops/axes.h"
 #include "compiler/ops/build.h"
 #include "compiler/ops/families.h"
+#include "compiler/ops/reduce_shape.h"
 #include "compiler/ops/reference_view.h"
 
 namespace gradus::ops {
@@ -18,25 +19,6 @@ namespace gradus::ops {
 using ir::Ints;
 
 namespace {
-
-Shape reduced_shape(const Shape& shape, const Ints& axes) {
-  Ints extents;
-  for (int64_t d : other_axes(shape.rank(), axes))
-    extents.push_back(shape[static_cast<int>(d)]);
-  return Shape(extents);
-}
-
-int64_t reduced_count(const Shape& shape, const Ints& axes) {
-  int64_t n = 1;
-  for (int64_t a : axes)
-    n *= shape[static_cast<int>(a)];
-  return n;
-}
-
-/// x, of the reduced shape, repeated over the axes that were reduced from `shape`.
-Value spread(Builder& b, Value x, const Shape& shape, const Ints& axes) {
-  return broadcast(b, x, shape, other_axes(shape.rank(), axes));
-}
 
 void expect_not_empty(const InferContext& c, const Ints& axes) {
   const Shape& shape = c.in[0].shape;
@@ -62,20 +44,6 @@ Space reduce_space(const SpaceContext& c, const Ints& axes) {
   }
   space.operands = {index};
   return space;
-}
-
-/// Calls f(result element, operand element) for each element of the operand, in row-major order.
-template <class F>
-void for_each_reduced(const Shape& shape, const Ints& axes, F&& f) {
-  const auto strides = strides_of(reduced_shape(shape, axes));
-  const Ints kept = other_axes(shape.rank(), axes);
-  for_each_index(shape, [&](std::span<const int64_t> index, int64_t flat) {
-    int64_t to = 0;
-    for (size_t i = 0; i < kept.size(); ++i) {
-      to += index[static_cast<size_t>(kept[i])] * strides[i];
-    }
-    f(static_cast<size_t>(to), static_cast<size_t>(flat));
-  });
 }
 
 /// a comes before b in the order in which NaN is beyond every number.
@@ -478,6 +446,7 @@ void register_reduce(Registry& registry) {
   registry.add(arg_row("argmin", false));
   registry.add(first_row("first_max", true));
   registry.add(first_row("first_min", false));
+  register_moments(registry);
 }
 
 }  // namespace gradus::ops

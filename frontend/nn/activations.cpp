@@ -8,16 +8,16 @@ namespace gradus::nn {
 
 namespace {
 
-/// e^x - 1 where x <= 0; the argument is cut where the result is not taken, so that its gradient
-/// there is no infinity times zero.
+/// e^x - 1 where x <= 0; where the result is not taken its argument is 0, so that its gradient is
+/// no infinity times zero.
 Tensor negative_exponential(const Tensor& x) {
-  return expm1(minimum(x, 0.0));
+  return expm1(where(x > 0.0, 0.0, x));
 }
 
 }  // namespace
 
 Tensor leaky_relu(const Tensor& x, double slope) {
-  return where(x > 0.0, x, slope * x);
+  return where(x >= 0.0, x, slope * x);
 }
 
 namespace detail {
@@ -26,7 +26,7 @@ Tensor relu(const Tensor& x) {
   return gradus::relu(x);
 }
 Tensor relu6(const Tensor& x) {
-  return minimum(gradus::relu(x), 6.0);
+  return where(x > 0.0, where(x < 6.0, x, 6.0), 0.0);
 }
 Tensor elu(const Tensor& x) {
   return where(x > 0.0, x, negative_exponential(x));
@@ -65,7 +65,7 @@ Tensor hard_swish(const Tensor& x) {
   return x * hard_sigmoid(x);
 }
 Tensor hard_tanh(const Tensor& x) {
-  return clamp(x, -1.0, 1.0);
+  return where(x > 1.0, 1.0, where(x < -1.0, -1.0, x));
 }
 Tensor tanh(const Tensor& x) {
   return gradus::tanh(x);

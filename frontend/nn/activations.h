@@ -1,5 +1,5 @@
 // Activations: functions of a tensor, elementwise unless said otherwise, that are layers too:
-// nn::gelu(x), nn::Sequential{nn::Linear(9), nn::gelu}.
+// nn::gelu(x), nn::Sequential{nn::Linear(9), nn::gelu}. Derivatives at kinks are JAX's.
 #pragma once
 
 #include <gradus/ops.h>
@@ -74,7 +74,7 @@ inline constexpr Activation log_softmax{"log_softmax", detail::log_softmax};
 /// The first half of the last axis times the sigmoid of the other.
 inline constexpr Activation glu{"glu", detail::glu};
 
-/// x if x > 0, else slope · x.
+/// x if x >= 0, else slope · x.
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 
 }  // namespace gradus::nn

@@ -2,9 +2,24 @@
 
 #include <fmt/format.h>
 
+#include "frontend/nn/dropout.h"
 #include "frontend/nn/layer_impl.h"
 
 namespace gradus::nn {
+namespace detail {
+
+void expect_rate(const Scope& scope, const char* op, double rate) {
+  if (rate >= 0 && rate < 1) return;
+  throw ValueError(Message{op, fmt::format("no such rate; got {}, expected 0 <= rate < 1", rate),
+                           scope.where(), "give the share of elements that are dropped"});
+}
+
+Tensor dropped(const Tensor& key, double rate, const Tensor& x) {
+  const Tensor keep = random::bernoulli(key, 1 - rate, x.shape());
+  return gradus::where(keep, x * (1 / (1 - rate)), 0.0);
+}
+
+}  // namespace detail
 
 using detail::LibraryCall;
 using detail::make_layer;
@@ -116,19 +131,21 @@ Module pool_layer(const char* name, const char* kind, const Dims& window,
                     });
 }
 
-Tensor dropped(Scope& scope, const Tensor& x, double rate) {
-  Tensor key;
+/// The run's key, or the one in the state, which goes on.
+Tensor dropout_key(Scope& scope) {
+  if (!scope.is_initializing() && scope.has_key()) return scope.next_key();
   const Initializer as_drawn([](const Tensor& key, const Shape&, DType) { return key; });
-  if (scope.is_initializing() || !scope.has_key()) {
-    const Tensor kept = scope.state("key", Shape{}, as_drawn, DType::Key);
-    const auto [next, now] = random::split(kept);
-    scope.set_state("key", next);
-    key = now;
-  } else {
-    key = scope.next_key();
-  }
-  const Tensor keep = random::bernoulli(key, 1 - rate, x.shape());
-  return gradus::where(keep, x * (1 / (1 - rate)), 0.0);
+  const Tensor kept = scope.state("key", Shape{}, as_drawn, DType::Key);
+  const auto [next, now] = random::split(kept);
+  scope.set_state("key", next);
+  return now;
+}
+
+Tensor dropout(Scope& scope, const Tensor& x, double rate) {
+  const LibraryCall call("nn::Dropout", scope.where());
+  detail::expect_rate(scope, "nn::Dropout", rate);
+  if (!scope.is_training() || rate == 0) return x;
+  return detail::dropped(dropout_key(scope), rate, x);
 }
 
 }  // namespace
@@ -193,17 +210,8 @@ Flatten::Flatten(int first)
       })) {}
 
 Dropout::Dropout(double rate)
-    : Module(make_layer(
-          "dropout", fmt::format("Dropout({})", rate), [=](Scope& scope, const Tensor& x) {
-            const LibraryCall call("nn::Dropout", scope.where());
-            if (!(rate >= 0 && rate < 1)) {
-              throw ValueError(Message{
-                  "nn::Dropout", fmt::format("no such rate; got {}, expected 0 <= rate < 1", rate),
-                  scope.where(), "give the share of elements that are dropped"});
-            }
-            if (!scope.is_training() || rate == 0) return x;
-            return dropped(scope, x, rate);
-          })) {}
+    : Module(make_layer("dropout", fmt::format("Dropout({})", rate),
+                        [=](Scope& scope, const Tensor& x) { return dropout(scope, x, rate); })) {}
 
 Embedding::Embedding(int64_t count, int64_t features, const EmbeddingOptions& o)
     : Module(make_layer(

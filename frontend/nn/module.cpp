@@ -57,7 +57,7 @@ Tensor Module::apply(const Params& params, const Tensor& x, Run run, SourcePos w
 
 Type Module::output_type(const Type& input, SourcePos where) const {
   const auto described = detail::describe(*this, input, Mode::Train, where);
-  return described->records.at(0).output;
+  return described->records.at(0).output.value();
 }
 
 }  // namespace gradus::nn

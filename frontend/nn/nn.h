@@ -5,4 +5,6 @@
 #include <gradus/nn/initializers.h>
 #include <gradus/nn/layers.h>
 #include <gradus/nn/module.h>
+#include <gradus/nn/norms.h>
 #include <gradus/nn/summary.h>
+#include <gradus/nn/transform.h>

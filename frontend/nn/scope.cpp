@@ -178,19 +178,22 @@ template <class Kind>
   throw Kind(std::move(message));
 }
 
+/// One deeper than the layer around, if there is one.
+int depth_of(const ScopeState& s) {
+  const int around = s.frames.back().record;
+  return around < 0 ? 0 : s.records[static_cast<size_t>(around)].depth + 1;
+}
+
 /// The frame and the record of a layer while it runs.
 class Visit {
  public:
-  Visit(ScopeState& s, ScopeState::Frame frame, std::string description, bool is_group,
-        const Tensor& x)
-      : s_(s) {
+  Visit(ScopeState& s, ScopeState::Frame frame, std::string description, bool is_group) : s_(s) {
     if (s.initializing) {
       frame.record = static_cast<int>(s.records.size());
       s.records.push_back({.path = frame.path,
                            .description = std::move(description),
-                           .depth = static_cast<int>(s.frames.size()) - 1,
-                           .is_group = is_group,
-                           .input = x.type(s.where)});
+                           .depth = depth_of(s),
+                           .is_group = is_group});
     }
     s_.frames.push_back(std::move(frame));
   }
@@ -211,7 +214,7 @@ class Visit {
 
 Tensor Scope::within(const std::string& path, const std::string& description, const Tensor& x,
                      const std::function<Tensor(const Tensor&)>& body) {
-  Visit visit(*state_, {.path = path}, description, false, x);
+  Visit visit(*state_, {.path = path}, description, false);
   try {
     const Tensor y = body(x);
     visit.finish(y);
@@ -229,7 +232,7 @@ Tensor Scope::group(const std::string& description, const Tensor& x,
                     const std::function<Tensor(const Tensor&)>& body) {
   // The group's layers are named among its neighbours.
   ScopeState::Frame frame = state_->frames.back();
-  Visit visit(*state_, frame, description, true, x);
+  Visit visit(*state_, frame, description, true);
   const Tensor y = body(x);
   visit.finish(y);
   state_->frames[state_->frames.size() - 2].names = state_->frames.back().names;

@@ -6,6 +6,10 @@
 
 #include "frontend/nn/scope.h"
 
+namespace gradus::nn {
+class Summary;
+}  // namespace gradus::nn
+
 namespace gradus::nn::detail {
 
 /// A parameter or an entry of state that a model asked for.
@@ -23,7 +27,7 @@ struct LayerRecord {
   std::string path, description;
   int depth = 0;
   bool is_group = false;
-  Type input, output;
+  std::optional<Type> output;
   std::vector<size_t> params, state;  // of the list of specs
 };
 
@@ -62,6 +66,8 @@ class ScopeState {
 /// Makes what the model asked for, the keys being those of the sequence from `key`; outside traces
 /// as one compiled program.
 Variables initialize(const ScopeState& described, const Tensor& key);
+
+Summary summary_of(const ScopeState& described);
 
 /// Runs a model on shapes, noting what it asks for.
 std::unique_ptr<ScopeState> describe(const std::function<Tensor(Scope&, const Tensor&)>& model,

@@ -77,6 +77,10 @@ int64_t bytes_of(const std::vector<std::pair<std::string, Type>>& arrays) {
   return bytes;
 }
 
+}  // namespace
+
+namespace detail {
+
 Summary summary_of(const detail::ScopeState& described) {
   Summary summary;
   for (const auto& record : described.records) {
@@ -97,7 +101,7 @@ Summary summary_of(const detail::ScopeState& described) {
   return summary;
 }
 
-}  // namespace
+}  // namespace detail
 
 std::string with_commas(int64_t n) {
   std::string text = std::to_string(n < 0 ? -n : n);
@@ -139,7 +143,8 @@ std::string Summary::to_string() const {
   for (size_t i = 0; i < layers.size(); ++i) {
     const LayerSummary& layer = layers[i];
     const bool empty = layer.params.empty();
-    rows.push_back({branches[i] + layer.description, layer.path, gradus::to_string(layer.output),
+    rows.push_back({branches[i] + layer.description, layer.path,
+                    layer.output ? gradus::to_string(*layer.output) : "",
                     empty ? "" : with_commas(layer.parameters),
                     empty ? "" : fmt::format("{} B", with_commas(bytes_of(layer.params)))});
   }
@@ -156,7 +161,7 @@ std::ostream& operator<<(std::ostream& out, const Summary& summary) {
 }
 
 Summary summary(const Module& model, const Type& input, SourcePos where) {
-  return summary_of(*detail::describe(model, input, Mode::Train, where));
+  return detail::summary_of(*detail::describe(model, input, Mode::Train, where));
 }
 Summary summary(const Module& model, const Tensor& example, SourcePos where) {
   return summary(model, example.type(where), where);

@@ -17,7 +17,7 @@ struct LayerSummary {
   std::string description;  // "Conv2D(16, 5×5)"
   int depth = 0;            // within groups and blocks
   bool is_group = false;
-  Type output;
+  std::optional<Type> output;                               // not of a function of several results
   std::vector<std::pair<std::string, Type>> params, state;  // its own, by full name
   int64_t parameters = 0;                                   // elements of its own parameters
 };

@@ -13,22 +13,7 @@ import torch
 import torch.nn.functional as F
 from jax import lax
 
-
-def ramp(shape, seed):
-    i = np.arange(int(np.prod(shape)), dtype=np.int64)
-    return (((i * 7919 + seed * 104729) % 101 - 50) / 50).astype(np.float32).reshape(shape)
-
-
-def emit(name, array):
-    print(name, *("%.9g" % v for v in np.asarray(array, np.float32).ravel()))
-
-
-def first(x):  # channels last -> first
-    return torch.tensor(np.moveaxis(x, -1, 1).copy(), requires_grad=True)
-
-
-def last(t):
-    return np.moveaxis(t.detach().numpy(), 1, -1)
+from golden import emit, first, last, ramp
 
 
 def kernel(w):  # [taps.., in, out] -> [out, in, taps..]
