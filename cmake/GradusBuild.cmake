@@ -87,7 +87,8 @@ function(gradus_shared_library)
   add_library(gradus SHARED ${when} $<TARGET_OBJECTS:gradus_frontend> $<TARGET_OBJECTS:gradus_compiler>
                                    $<TARGET_OBJECTS:gradus_runtime>)
   add_library(Gradus::gradus ALIAS gradus)
-  target_link_libraries(gradus PRIVATE LLVM fmt::fmt ZLIB::ZLIB Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_libraries(gradus PRIVATE LLVM fmt::fmt ZLIB::ZLIB PNG::PNG ${GRADUS_TURBOJPEG}
+                                       Threads::Threads ${CMAKE_DL_LIBS})
   target_include_directories(gradus INTERFACE $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
                                               $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
   target_compile_features(gradus INTERFACE cxx_std_20)

@@ -7,7 +7,7 @@
 
 cmake_minimum_required(VERSION 3.25)
 
-set(third_parties "^(fmt|llvm|llvm-c|boost|nlohmann|CLI|catch2|stb)/|^zlib.h$")
+set(third_parties "^(fmt|llvm|llvm-c|boost|nlohmann|CLI|catch2|stb)/|^(zlib|png|turbojpeg).h$")
 
 # What HEADER (relative to SOURCE) includes of ours, relative to SOURCE, in OUT; third parties in
 # FOREIGN.

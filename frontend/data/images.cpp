@@ -4,13 +4,11 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <limits>
-#include <memory>
 #include <system_error>
 
 #include <fmt/format.h>
-#include <stb/stb_image.h>
 
+#include "frontend/data/image_formats.h"
 #include "frontend/data/loader.h"
 #include "frontend/data/rows.h"
 #include "frontend/tensor_impl.h"
@@ -21,7 +19,6 @@ namespace gradus::data {
 namespace {
 
 constexpr const char* kOp = "image";
-constexpr int64_t kMostSamples = int64_t{1} << 28;
 
 [[noreturn]] void fail(const std::string& name, const std::string& what, SourcePos where,
                        const std::string& remedy = "replace the file, or take it away") {
@@ -88,31 +85,6 @@ struct Weights {
 
 }  // namespace
 
-Tensor decode_image(std::string_view bytes, int channels, const std::string& name,
-                    SourcePos where) {
-  if (channels < 0 || channels > 4) {
-    throw ValueError({kOp, fmt::format("no number of channels; got {}, expected 0 to 4", channels),
-                      where, "ask for 1, 3 or 4, or 0 for those of the file"});
-  }
-  if (bytes.size() > static_cast<size_t>(std::numeric_limits<int>::max())) {
-    fail(name, fmt::format("is too large a file; got {} bytes", bytes.size()), where);
-  }
-  const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
-  const int length = static_cast<int>(bytes.size());
-  int width = 0, height = 0, own = 0;
-  if (!stbi_info_from_memory(data, length, &width, &height, &own)) {
-    fail(name, "is no picture; expected PNG, JPEG or PNM", where);
-  }
-  if (width < 1 || height < 1 || int64_t{width} * height > kMostSamples / 4) {
-    fail(name, fmt::format("has a size that cannot be; got {} by {}", width, height), where);
-  }
-  const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> samples(
-      stbi_load_from_memory(data, length, &width, &height, &own, channels), stbi_image_free);
-  if (!samples) fail(name, "is damaged, or of a kind that is not known", where);
-  const Shape shape{height, width, channels == 0 ? own : channels};
-  return tensor(samples.get(), shape, where);
-}
-
 Tensor read_image(const std::string& path, int channels, SourcePos where) {
   std::string bytes;
   try {
@@ -126,7 +98,7 @@ Tensor read_image(const std::string& path, int channels, SourcePos where) {
 Tensor resize_image(const Tensor& image, int64_t height, int64_t width, SourcePos where) {
   const Shape& shape = image.shape(where);
   if (shape.rank() != 3 || shape[0] < 1 || shape[1] < 1 || height < 1 || width < 1 ||
-      height > kMostSamples / width) {
+      height > kMostSamples / width / std::max<int64_t>(1, shape[2])) {
     throw ShapeError({kOp,
                       fmt::format("no picture that can be resized; got {} for {} by {}",
                                   to_string(image.type(where)), height, width),

@@ -17,10 +17,11 @@
 
 namespace gradus::data {
 
-/// Decodes a PNG, JPEG or PNM file. `channels`: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha,
+/// Decodes a PNG, JPEG or PNM (P5, P6) file, as it lies in the file: an orientation noted beside
+/// the samples is not applied. `channels`: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha,
 /// converted where the file has others; 0: the file's. Samples of 16 bits become 8. Throws
-/// DataError, naming the file, if it is missing, no such picture, damaged, or larger than 2^28
-/// samples; ValueError for another number of channels.
+/// DataError, naming the file, if it is missing, no such picture, damaged in any part that its
+/// format can tell, or larger than 2^26 pixels; ValueError for another number of channels.
 Tensor read_image(const std::string& path, int channels = 0, SourcePos where = SourcePos::here());
 /// The same for a file in memory; `name` stands for it in messages.
 Tensor decode_image(std::string_view bytes, int channels = 0, const std::string& name = "image",

@@ -76,15 +76,37 @@ TEST_CASE("channels are converted") {
   for (size_t i = 0; i < 18; ++i)
     CHECK(rgb.data<uint8_t>()[i] == grey.data<uint8_t>()[i / 3]);
   CHECK(data::decode_image(png_of(picture(2, 3, 3)), 1).shape() == Shape{2, 3, 1});
+  // All formats are converted alike.
+  for (int64_t own : {1, 3}) {
+    for (int channels : {1, 2, 3, 4}) {
+      const Tensor x = picture(4, 5, own);
+      const Tensor a = data::decode_image(png_of(x), channels);
+      const Tensor b = data::decode_image(pnm_of(x), channels);
+      CHECK(a.shape() == b.shape());
+      CHECK(a.to_vector<uint8_t>() == b.to_vector<uint8_t>());
+    }
+  }
   CHECK_THROWS_AS(data::decode_image(png_of(grey), 5), ValueError);
   CHECK_THROWS_AS(data::decode_image(png_of(grey), -1), ValueError);
 }
 
+TEST_CASE("portable pictures") {
+  CHECK(data::decode_image("P5 # grey\n2 1 # wide\n#\n15\n\x0f\x01").to_vector<uint8_t>() ==
+        std::vector<uint8_t>{255, 17});
+  CHECK(error_of([] { data::decode_image("P5\n2 1\n65535\nabcd"); }) ==
+        "'image' has samples of more than one byte");
+  for (const std::string text : {"P5", "P6\n2", "P5\n2 2\n255\nabc", "P5\n2 2\n255",
+                                 "P5\n99999999999999999999 1\n255\n", "P5\n-2 1\n255\nab"}) {
+    CHECK(error_of([&] { data::decode_image(text); }) ==
+          "'image' is damaged, or of a kind that is not known");
+  }
+}
+
 TEST_CASE("files that are no pictures") {
   CHECK(error_of([] { data::decode_image("hello", 0, "x.png"); }) ==
-        "'x.png' is no picture; expected PNG, JPEG or PNM");
+        "'x.png' is no picture; expected PNG, JPEG or PNM (P5, P6)");
   CHECK(error_of([] { data::decode_image(""); }) ==
-        "'image' is no picture; expected PNG, JPEG or PNM");
+        "'image' is no picture; expected PNG, JPEG or PNM (P5, P6)");
   const std::string png = png_of(picture(5, 7, 3));
   CHECK(error_of([&] { data::decode_image(png.substr(0, 50)); }) ==
         "'image' is damaged, or of a kind that is not known");
@@ -189,6 +211,6 @@ TEST_CASE("folders that are none") {
         "'" + (folder / "a") + "' has no pictures");
   write_file_atomically(folder / "a/x.png", "no picture");
   CHECK(error_of([&] { data::ImageFolder f(folder.path()); }) ==
-        "'" + (folder / "a/x.png") + "' is no picture; expected PNG, JPEG or PNM");
+        "'" + (folder / "a/x.png") + "' is no picture; expected PNG, JPEG or PNM (P5, P6)");
   CHECK_THROWS_AS(data::ImageFolder(folder.path(), {.height = 3}), ValueError);
 }

@@ -3,7 +3,7 @@
 
 gradus_packages=(
   g++ cmake ninja-build ccache git
-  llvm-19-dev zlib1g-dev libzstd-dev
+  llvm-19-dev zlib1g-dev libzstd-dev libpng-dev libturbojpeg0-dev
   libfmt-dev libcli11-dev nlohmann-json3-dev librapidcheck-dev libstb-dev gnuplot-nox
 )
 
