@@ -162,6 +162,7 @@ struct NeverMade {
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wundefined-var-template"
 #pragma clang diagnostic ignored "-Wundefined-inline"
+#pragma clang diagnostic ignored "-Wundefined-internal"
 #endif
 
 /// Only its address is taken, in constant expressions: it is defined nowhere.

@@ -130,7 +130,7 @@ struct LeafRule {
   /// What printing adds to the settings: "nesterov=true".
   std::vector<std::string> flags = {};
   /// Of the parameter's shape.
-  std::function<Tensor(Leaf&)> update;
+  std::function<Tensor(Leaf&)> update = {};
   /// Throws unless the rule fits the parameter.
   std::function<void(const std::string& path, const Tensor& param)> check = {};
 };

@@ -90,7 +90,8 @@ TEST_CASE("trees are taken apart by path and put together again") {
   const auto is_weight = [](const std::string& path, const Tensor&) {
     return path.ends_with("/w");
   };
-  const auto [weights, others] = tree::partition(m, is_weight);
+  const auto parts = tree::partition(m, is_weight);
+  const tree::Named &weights = parts.first, &others = parts.second;
   CHECK(weights.size() == 2);
   CHECK(others.size() == 4);
   CHECK(tree::filter(m, is_weight).contains("layers/1/w"));
