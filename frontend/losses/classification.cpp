@@ -27,7 +27,7 @@ Tensor score_of(const Tensor& scores, const Tensor& is_label, int axis) {
 Tensor softmax_cross_entropy(Arg logits, Arg labels, Reduction reduction, int axis) {
   return loss("softmax_cross_entropy", logits.where(), reduction, [&](const Operands& of) {
     const auto [x, y] = of.alike(logits, labels);
-    return -sum(weighted(y, log_softmax(x, axis)), axis);
+    return cross_entropy_of_logits(x, y, axis);
   });
 }
 
@@ -60,8 +60,8 @@ Tensor poly_loss_cross_entropy(Arg logits, Arg labels, double epsilon, Reduction
                                int axis) {
   return loss("poly_loss_cross_entropy", logits.where(), reduction, [&](const Operands& of) {
     const auto [x, y] = of.alike(logits, labels);
-    const Tensor log_p = log_softmax(x, axis);
-    return sum(epsilon * y * (1 - exp(log_p)) - weighted(y, log_p), axis);
+    const Tensor missed = sum(y * (1 - softmax(x, axis)), axis);
+    return cross_entropy_of_logits(x, y, axis) + epsilon * missed;
   });
 }
 

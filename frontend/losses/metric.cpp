@@ -75,7 +75,7 @@ Tensor margin_ranking_loss(Arg a, Arg b, Arg targets, double margin, Reduction r
 Tensor ranking_softmax_loss(Arg scores, Arg relevances, Reduction reduction) {
   return loss("ranking_softmax_loss", scores.where(), reduction, [&](const Operands& of) {
     const auto [x, y] = of.alike(scores, relevances);
-    return -sum(weighted(y, log_softmax(x, -1)), -1);
+    return cross_entropy_of_logits(x, y, -1);
   });
 }
 

@@ -92,4 +92,13 @@ Tensor weighted(const Tensor& weight, const Tensor& value) {
   return weight * where(moot, 0, value);
 }
 
+// With d = logits - max: log Σ exp(d) · Σ labels - Σ labels · d. What is taken away at labels of 0
+// is told from d, so that the gradient needs no logarithm.
+Tensor cross_entropy_of_logits(const Tensor& logits, const Tensor& labels, int axis) {
+  const Tensor d = logits - stop_gradient(max(logits, axis, true));
+  const Tensor moot = logical_and(labels == 0, d == -INFINITY);
+  const Tensor own = sum(labels * where(moot, 0, d), axis);
+  return log(sum(exp(d), axis)) * sum(labels, axis) - own;
+}
+
 }  // namespace gradus::losses

@@ -31,6 +31,9 @@ Tensor reduced(const Tensor& values, Reduction reduction);
 /// weight · value, where no weight takes away an infinite value.
 Tensor weighted(const Tensor& weight, const Tensor& value);
 
+/// -Σ labels · log_softmax(logits) along the axis.
+Tensor cross_entropy_of_logits(const Tensor& logits, const Tensor& labels, int axis);
+
 /// The frame of every loss: `body(operands)` as one operation.
 template <class F>
 Tensor loss(const char* name, SourcePos where, Reduction reduction, F body) {
