@@ -20,9 +20,9 @@ struct Outcome {
 Outcome run(const std::string& command, const Environment& environment,
             const TemporaryFolder& folder);
 
-/// The folder of MNIST (or Fashion-MNIST), fetched if it is not there; fails the test if it cannot
-/// be.
+/// The folder of MNIST, fetched if it is not there; fails the test if it cannot be.
 const std::string& mnist();
+/// The same of Fashion-MNIST; skips the test if it cannot be fetched.
 const std::string& fashion_mnist();
 
 std::string program(const std::string& name);
