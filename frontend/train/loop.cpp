@@ -39,9 +39,12 @@ void Loop::run(detail::Driver& driver, SourcePos where) {
     resume(driver, where);
   }
   try {
-    while (epoch_ < options_.epochs && !is_stopped())
+    while (epoch_ < options_.epochs && !is_stopped()) {
+      driver.keep();
       run_epoch(driver, where);
+    }
   } catch (...) {
+    driver.go_back();
     for (const CallbackPtr& callback : callbacks_) {
       try {
         callback->on_end(*this);
@@ -57,7 +60,6 @@ void Loop::run(detail::Driver& driver, SourcePos where) {
 
 void Loop::run_epoch(detail::Driver& driver, SourcePos where) {
   ++epoch_;
-  if (options_.stop_at_nan) driver.keep();
   steps_ = driver.begin(epoch_ - 1);
   step_ = 0;
   loss_sum_ = 0;

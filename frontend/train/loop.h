@@ -98,7 +98,7 @@ class Loop {
   /// Trains. Each epoch adds a row to the history: "seconds" (of its steps), "loss" (their mean, if
   /// there is one), and what `measure` returns. Throws ValueError if there are no batches,
   /// NanError, DataError for a checkpoint that does not fit or cannot be written, and what the
-  /// functions throw.
+  /// functions throw; the state is then that of the epoch's beginning.
   template <class State, class Batches, class Step, class Measure>
   void run(State& state, const Batches& batches, Step&& step, Measure&& measure,
            SourcePos where = SourcePos::here());

@@ -115,6 +115,19 @@ TEST_CASE("an exception goes through, and callbacks are told that it is over") {
   CHECK(diary->text == "begin 1 of 2, steps 5\nover\n");
 }
 
+TEST_CASE("after an exception the state is that of the epoch's beginning") {
+  Fit expected = Fit::start(), fit = Fit::start();
+  train::Loop(train::LoopOptions{.epochs = 1}).run(expected, points(), jitted_fit_step);
+  int steps = 0;
+  const auto failing = [&](Fit f, const Points& p) {
+    if (++steps == 8) throw std::runtime_error("broken");
+    return jitted_fit_step(std::move(f), p);
+  };
+  train::Loop loop({.epochs = 3});
+  CHECK_THROWS_AS(loop.run(fit, points(), failing), std::runtime_error);
+  CHECK(same_bits(fit, expected));
+}
+
 TEST_CASE("a NaN ends it, and the op that made it is named with its line") {
   int line = 0;
   const auto step = jit(
@@ -133,6 +146,7 @@ TEST_CASE("a NaN ends it, and the op that made it is named with its line") {
       text.starts_with("[train] the loss of step 4 of epoch 1 is a NaN; step 4, run op by op: "
                        "[log] the first NaN of step is made here; got f32[] of (f32[])"));
   CHECK(text.find("loop_test.cpp:" + std::to_string(line)) != std::string::npos);
+  CHECK(fit.w.item<float>() == 0);  // as the epoch began
 }
 
 TEST_CASE("a NaN that only the parameters hold is found at the end of the epoch") {
