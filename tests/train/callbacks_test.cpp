@@ -178,31 +178,29 @@ TEST_CASE("a progress bar is drawn on a terminal and nowhere else") {
       usleep(30000);
       return jitted_fit_step(std::move(f), p);
     });
-    std::fflush(out);
-    std::string text(65536, '\0');
-    const ssize_t n = read(end, text.data(), text.size());
-    return text.substr(0, static_cast<size_t>(std::max<ssize_t>(n, 0)));
+    std::fclose(out);
+    std::string text;
+    char block[4096];
+    for (ssize_t n = 0; (n = read(end, block, sizeof block)) > 0;)
+      text.append(block, static_cast<size_t>(n));
+    close(end);
+    return text;
   };
 
   int terminal = 0, far = 0;
   REQUIRE(openpty(&far, &terminal, nullptr, nullptr, nullptr) == 0);
-  std::FILE* out = fdopen(terminal, "w");
-  const std::string drawn = written(far, out);
+  const std::string drawn = written(far, fdopen(terminal, "w"));
   INFO(drawn);
   CHECK(drawn.find("epoch 1/2 [") != std::string::npos);
   CHECK(drawn.find("/5  ") != std::string::npos);
   CHECK(drawn.find("loss ") != std::string::npos);
   CHECK(drawn.ends_with("\r\033[K"));
-  std::fclose(out);
-  close(far);
 
   int ends[2];
   REQUIRE(pipe(ends) == 0);
-  out = fdopen(ends[1], "w");
+  std::FILE* out = fdopen(ends[1], "w");
   std::fputs("nothing but this", out);
   CHECK(written(ends[0], out) == "nothing but this");
-  std::fclose(out);
-  close(ends[0]);
 }
 
 TEST_CASE("correct, accuracy, and the mean over batches") {
