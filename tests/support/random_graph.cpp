@@ -93,10 +93,10 @@ class Maker {
 
   void step() {
     static constexpr Step steps[] = {
-        &Maker::unary,  &Maker::binary,    &Maker::binary,      &Maker::choice,
-        &Maker::reduce, &Maker::transpose, &Maker::reshape,     &Maker::broadcast,
-        &Maker::slice,  &Maker::pad,       &Maker::concatenate, &Maker::reverse,
-        &Maker::dot,    &Maker::dot,       &Maker::gather,      &Maker::call_graph};
+        &Maker::unary,       &Maker::binary,  &Maker::binary,    &Maker::choice, &Maker::reduce,
+        &Maker::transpose,   &Maker::reshape, &Maker::broadcast, &Maker::slice,  &Maker::pad,
+        &Maker::concatenate, &Maker::reverse, &Maker::dot,       &Maker::dot,    &Maker::gather,
+        &Maker::call_graph,  &Maker::windows};
     (this->*steps[random_() % std::size(steps)])();
     const Value v = pool_.back();
     // Values stay small, in number and in size.
@@ -164,7 +164,12 @@ class Maker {
   void reduce() {
     const Value x = any();
     const Ints axes = random_axes(rank(x));
-    switch (below(4)) {
+    switch (below(6)) {
+      case 4:
+        if (rank(x) == 0) return pool_.push_back(x);
+        return pool_.push_back(ops::first_max(b_, x, static_cast<int>(below(rank(x)))));
+      case 5:
+        return pool_.push_back(ops::moments(b_, x, axes)[static_cast<size_t>(below(2))]);
       case 0:
         return pool_.push_back(ops::reduce_max(b_, x, axes));
       case 1:
@@ -230,6 +235,15 @@ class Maker {
     if (rank(x) == 0) return pool_.push_back(x);
     const std::vector pieces{x, like(shape(x)), x};
     pool_.push_back(ops::concatenate(b_, pieces, static_cast<int>(below(rank(x)))));
+  }
+
+  void windows() {
+    const Value x = any();
+    if (rank(x) == 0 || rank(x) > 3) return pool_.push_back(x);
+    const auto axis = static_cast<int>(below(rank(x)));
+    const int64_t extent = shape(x)[axis], taps = 1 + below(extent);
+    const int64_t dilation = taps == 1 ? 1 : 1 + below((extent - 1) / (taps - 1));
+    pool_.push_back(ops::windows(b_, x, axis, taps, 1 + below(3), dilation));
   }
 
   void reverse() {

@@ -57,8 +57,9 @@ class RandomViews {
       case 3:
         return broadcast(x);
       case 4:
-      case 5:
         return slice(x);
+      case 5:
+        return below(2) ? slice(x) : windows(x);
       case 6:
       case 7:
         return pad(x);
@@ -92,6 +93,17 @@ class RandomViews {
     }
     extents.insert(extents.begin() + below(extents.size() + 1), rest);
     return ops::reshape(b_, x, Shape(extents));
+  }
+
+  Value windows(Value x) {
+    const Shape shape = b_.type(x).shape;
+    if (shape.rank() == 0 || shape.rank() > 3) return x;
+    const int axis = below(shape.rank());
+    const int64_t extent = shape[axis];
+    if (extent == 0) return x;
+    const int64_t taps = 1 + below(extent);
+    const int64_t dilation = taps == 1 ? 1 : 1 + below((extent - 1) / (taps - 1));
+    return ops::windows(b_, x, axis, taps, 1 + below(3), dilation);
   }
 
   Value transpose(Value x) {
