@@ -9,6 +9,7 @@ void check_read(const Schedule& s, int v, const Read& r, bool looped) {
   const int u = r.source, a = s.region_of[u], b = s.region_of[v];
   GRADUS_CHECK(s.phase[u] <= s.phase[v], "a phase reads a later one");
   GRADUS_CHECK(s.phase[u] < s.phase[v] || looped || !blocks(s, v, r), "a phase waits for itself");
+  GRADUS_CHECK(s.phase[u] < s.phase[v] || a <= b || looped, "a region reads a later one");
   GRADUS_CHECK(a == b || s.stored[u] || s.label[u].empty(),
                "a value crosses and is not stored whole");
   if (a == b && !s.label[u].empty() && !s.label[v].empty() && u != v &&

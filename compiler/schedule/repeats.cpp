@@ -1,7 +1,8 @@
 // A stored elementwise value that later phases read is computed again there (its cone of unstored
 // elementwise ops and products) if that costs less than store + loads. The copy takes the label
-// that its reader's carrier maps to, or is private to each worker. What the cone starts from is
-// stored instead, which is counted.
+// that its reader's carrier maps to, or is private to each worker, or uniform beside a uniform
+// reader, whose region comes before those of private nodes. What the cone starts from is stored
+// instead, which is counted.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -15,8 +16,9 @@ namespace {
 
 /// Where a copy beside a reader lives, and how many workers then compute each element.
 struct Landing {
-  std::vector<int> label;  // empty: private to each worker
+  std::vector<int> label;  // empty: private to each worker, or uniform
   int64_t times = 1;
+  bool is_private = false;
 };
 
 /// The label of a source whose reader has `label`; empty unless every axis is identical.
@@ -36,12 +38,12 @@ class Repeats {
   void run();
 
  private:
-  using Key = std::tuple<int, int, std::vector<int>>;  // node, phase, label
+  using Key = std::tuple<int, int, std::vector<int>, bool>;  // node, phase, label, private
 
   Landing landing(const Use& w) const;
   void find_cone(int v);
   bool is_worth_it(int v, const std::vector<Use>& late);
-  int copy_of(int v, int phase, const std::vector<int>& label);
+  int copy_of(int v, int phase, const Landing& landing);
   int begin_copy(const Key& key);
   void sweep();
 
@@ -60,10 +62,10 @@ class Repeats {
 Landing Repeats::landing(const Use& w) const {
   const auto& label = st_.label[w.node];
   const int64_t workers = st_.options.workers;
-  if (label.empty()) return {{}, workers};
+  if (label.empty()) return {{}, workers, st_.s.is_private[w.node] != 0};
   auto above = label_above(st_.read(w), label);
-  if (!above.empty()) return {std::move(above), 1};
-  return {{}, std::min(workers, st_.units(w.node, label))};
+  if (!above.empty()) return {std::move(above), 1, false};
+  return {{}, std::min(workers, st_.units(w.node, label)), true};
 }
 
 void Repeats::find_cone(int v) {
@@ -98,7 +100,7 @@ bool Repeats::is_worth_it(int v, const std::vector<Use>& late) {
     redo += !st_.is_input(u) && !stored_[u] ? moved(u) : 0;
   std::set<std::tuple<int, std::vector<int>, int64_t>> places;
   for (const Use& w : late) {
-    auto [label, times] = landing(w);
+    auto [label, times, is_private] = landing(w);
     places.emplace(st_.phase[w.node], std::move(label), times);
   }
   for (const auto& [phase, label, times] : places) {
@@ -151,7 +153,7 @@ void Repeats::run() {
     const auto readers = st_.users[v];
     for (const Use& w : readers) {
       if (st_.phase[w.node] <= st_.phase[v]) continue;
-      const int copy = copy_of(v, st_.phase[w.node], landing(w).label);
+      const int copy = copy_of(v, st_.phase[w.node], landing(w));
       st_.nodes[w.node].reads[w.read].source = copy;
     }
   }
@@ -159,7 +161,7 @@ void Repeats::run() {
 }
 
 int Repeats::begin_copy(const Key& key) {
-  const auto& [v, phase, label] = key;
+  const auto& [v, phase, label, is_private] = key;
   Node copy = st_.nodes[v];
   copy.out = false;
   const int c = st_.add(std::move(copy));
@@ -167,12 +169,12 @@ int Repeats::begin_copy(const Key& key) {
   stored_.resize(st_.nodes.size(), 0);
   st_.phase[c] = phase;
   st_.label[c] = label;
-  st_.s.is_private[c] = label.empty();
+  st_.s.is_private[c] = is_private;
   return c;
 }
 
-int Repeats::copy_of(int v, int phase, const std::vector<int>& label) {
-  const Key root{v, phase, label};
+int Repeats::copy_of(int v, int phase, const Landing& landing) {
+  const Key root{v, phase, landing.label, landing.is_private};
   if (const auto it = made_.find(root); it != made_.end()) return it->second;
   struct Open {
     int copy;
@@ -188,7 +190,11 @@ int Repeats::copy_of(int v, int phase, const std::vector<int>& label) {
     }
     Read& r = st_.nodes[c].reads[i++];
     if (st_.is_input(r.source) || st_.label[r.source].empty() || stored_[r.source]) continue;
-    const Key key{r.source, phase, label_above(r, st_.label[c])};
+    auto label = label_above(r, st_.label[c]);
+    // What a uniform copy reads is uniform, too.
+    const bool is_uniform = st_.label[c].empty() && !st_.s.is_private[c];
+    const bool is_private = label.empty() && !is_uniform;
+    const Key key{r.source, phase, std::move(label), is_private};
     if (const auto it = made_.find(key); it != made_.end()) {
       r.source = it->second;
       continue;
