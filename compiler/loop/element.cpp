@@ -95,7 +95,8 @@ std::optional<Halo> halo_of(const Node& reader, const Read& read, const schedule
 
 namespace {
 
-/// Numbers that scalar programs simplify with.
+/// Numbers that scalar programs simplify with. All others are arguments: a kernel serves every
+/// learning rate and every batch.
 bool shapes_code(DType dtype, Bits bits) {
   const double x = dtype == DType::F32 ? from_bits<float>(bits) : from_bits<double>(bits);
   return x == 0 || std::fabs(x) == 1 || std::fabs(x) == 2 || std::fabs(x) == 0.5 || !std::isfinite(x);
@@ -205,7 +206,7 @@ V ElementBuilder::operand(int node, size_t i, const Point& at) {
   switch (o.kind) {
     case Operand::Kind::Constant: {
       const bool is_real = o.dtype == DType::F32 || o.dtype == DType::F64;
-      if (!constants_as_arguments_ || !is_real || shapes_code(o.dtype, o.constant)) {
+      if (!is_real || shapes_code(o.dtype, o.constant)) {
         return program_.constant_bits(o.dtype, o.constant);
       }
       return input({.kind = ElementInput::Kind::Argument, .dtype = o.dtype, .fill = o.constant});

@@ -68,8 +68,6 @@ class ElementBuilder {
                  const std::map<int, Storage>& storage)
       : schedule_(schedule), inlined_(std::move(inlined)), storage_(storage) {}
 
-  /// Constants that are no small numbers become arguments of the kernel.
-  void set_constants_as_arguments() { constants_as_arguments_ = true; }
   /// From here on the node's value is in a register of the kernel, whatever the point.
   void bind(int node);
   /// The value of a node at a point; only the parallel axes matter.
@@ -99,7 +97,6 @@ class ElementBuilder {
   const std::map<int, Storage>& storage_;
   ScalarBuilder program_;
   std::vector<ElementInput> inputs_;
-  bool constants_as_arguments_ = false;
   std::map<int, V> bound_;
   std::map<int, std::vector<std::pair<Point, V>>> known_;
 };

@@ -25,16 +25,19 @@ Index variable(int v, int64_t factor) { return {{{v, {factor, -1}}}}; }
 
 Index constant_index(Coefficient c) { return {{{-1, c}}}; }
 
-int LeafBuilder::arg(ArgRule rule, const char* name) {
-  auto it = std::ranges::find(leaf_.args, rule);
-  if (it != leaf_.args.end()) return static_cast<int>(it - leaf_.args.begin());
+int LeafBuilder::arg(ArgRule rule, const char* name, int owner) {
+  for (size_t i = 0; i < leaf_.args.size(); ++i) {
+    const ArgKey& key = arg_keys_[i];
+    if (leaf_.args[i] == rule && key.name == name && key.owner == owner) return static_cast<int>(i);
+  }
   leaf_.args.push_back(rule);
+  arg_keys_.push_back({name, owner});
   return kernel().add_arg(name);
 }
 
-Coefficient LeafBuilder::constant_arg(int64_t value, const char* name) {
+Coefficient LeafBuilder::constant_arg(int64_t value, const char* name, int owner) {
   if (value == 0 || value == 1) return {value, -1};
-  return {1, arg({.kind = ArgRule::Kind::Constant, .a = value}, name)};
+  return {1, arg({.kind = ArgRule::Kind::Constant, .a = value}, name, owner)};
 }
 
 int LeafBuilder::buffer(const BufferRule& rule, bool written) {
@@ -54,11 +57,11 @@ int LeafBuilder::buffer(const BufferRule& rule, bool written) {
 Coefficient LeafBuilder::quantity(int leaf_axis, ArgRule::Kind kind, int64_t a, int64_t b,
                                   const char* name) {
   if (!is_carrier(leaf_axis)) {
-    return constant_arg(gradus::evaluate({kind, a, b, 1}, 0, extents_[leaf_axis]), name);
+    return constant_arg(gradus::evaluate({kind, a, b, 1}, 0, extents_[leaf_axis]), name, leaf_axis);
   }
   const bool divides = kind == ArgRule::Kind::Count;
   GRADUS_CHECK(divides || divisor_ == 1);
-  return {1, arg({kind, divides ? a * divisor_ : a, b, scale_}, name)};
+  return {1, arg({kind, divides ? a * divisor_ : a, b, scale_}, name, leaf_axis)};
 }
 
 std::vector<Stmt> LeafBuilder::if_rest(int leaf_axis, int64_t divisor, std::vector<Stmt> body) {

@@ -35,8 +35,11 @@ class LeafBuilder {
   /// The local that stands for a node bound to a register.
   void set_register(int node, int local) { registers_[node] = local; }
 
-  int arg(ArgRule rule, const char* name);
-  Coefficient constant_arg(int64_t value, const char* name);
+  /// The number of an argument. Equal rules share one if they have the same name and owner: else
+  /// kernels would differ where two extents of a graph are equal by chance. Counts have the leaf
+  /// axis as their owner; strides and constants have none.
+  int arg(ArgRule rule, const char* name, int owner = -1);
+  Coefficient constant_arg(int64_t value, const char* name, int owner = -1);
   /// Expressions for values of the element program.
   std::vector<int> expressions(const ElementBuilder& element, std::span<const V> values);
   Stmt store(const Position& position, int expr);
@@ -64,6 +67,11 @@ class LeafBuilder {
 
   const LowerContext& context_;
   std::vector<int64_t> extents_;
+  struct ArgKey {
+    std::string_view name;
+    int owner;
+  };
+  std::vector<ArgKey> arg_keys_;  // of the leaf's arguments
   int carrier_ = -1;
   int64_t scale_ = 1, divisor_ = 1;
   Leaf leaf_;

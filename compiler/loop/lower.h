@@ -60,8 +60,6 @@ struct Piece {
   std::set<int> materialised;  // those of them that are written to memory
   /// Per node: the class of each of its axes. Axes that a read leaves as they are share a class.
   std::map<int, std::vector<int>> classes;
-  /// Constants do not shape the code: kernels that differ in them alone are one.
-  bool constants_as_arguments = false;
 };
 
 struct LowerContext {

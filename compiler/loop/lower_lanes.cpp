@@ -322,7 +322,7 @@ std::vector<Stmt> LanesLowering::blocks(size_t level) {
   } else {
     t.block = k.add_variable(is_row ? "row" : "column", LoopKind::Serial);
     leaf_->set_axis(t.axis, plus(variable(t.block, t.tile), variable(t.unrolled)));
-    body.push_back(make_for(t.block, leaf_->constant_arg(count, "blocks"), blocks(level + 1)));
+    body.push_back(make_for(t.block, leaf_->constant_arg(count, "blocks", t.axis), blocks(level + 1)));
   }
   if (rest > 0) {
     t.unrolled = k.add_variable(name, LoopKind::Unroll, rest);
@@ -385,12 +385,12 @@ std::vector<Stmt> LanesLowering::tile() {
   auto step = over_tile(in_lanes({make_assign(acc, sum, sums_lanes())}, masked_));
   if (sums_lanes()) {
     const int64_t count = node_.granule / kCanonicalLanes;
-    step = {make_for(lane_block_, leaf_->constant_arg(count, "blocks"), std::move(step))};
+    step = {make_for(lane_block_, leaf_->constant_arg(count, "blocks", lane_axis_), std::move(step))};
   }
   for (size_t r = reduced_.size(); r-- > 0;) {
     const Coefficient count = reduced_[r].unrolled
                                   ? Coefficient{reduced_[r].extent}
-                                  : leaf_->constant_arg(reduced_[r].extent, "k");
+                                  : leaf_->constant_arg(reduced_[r].extent, "k", reduced_[r].axes[0]);
     step = {make_for(reduced_[r].variable, count, std::move(step))};
   }
   for (Stmt& s : step) body.push_back(std::move(s));

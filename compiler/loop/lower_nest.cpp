@@ -51,6 +51,8 @@ class NestLowering {
   std::vector<Stmt> lanes_over_result();
   std::vector<Stmt> lanes_over_reduced();
   std::vector<Stmt> lanes_over_carrier();
+  std::vector<Stmt> parts_over_carrier();
+  std::vector<Stmt> reduce_lanes();
   bool varies_by_lane_outside() const;
   struct Limit {
     Index index;
@@ -106,9 +108,10 @@ Leaf NestLowering::run() {
   lanes_ = context_.unit.lanes * 4 / size;
 
   const bool in_lanes = std::ranges::any_of(roots_, [&](int r) { return node(r).lane_axis >= 0; });
-  leaf_->kernel().body = in_lanes            ? lanes_over_reduced()
-                         : carrier_in_lanes_ ? lanes_over_carrier()
-                                             : lanes_over_result();
+  leaf_->kernel().body = carrier_in_lanes_ && granule_ ? parts_over_carrier()
+                         : in_lanes                    ? lanes_over_reduced()
+                         : carrier_in_lanes_           ? lanes_over_carrier()
+                                                       : lanes_over_result();
   return leaf_->finish();
 }
 
@@ -136,7 +139,7 @@ void NestLowering::find_axes() {
                    "the reductions of a nest differ");
       reduced_ = std::move(reduced);
     }
-    if (n.parts > 1) {
+    if (n.is_partial()) {
       granule_ = n.granule;
       split_ = classes_[r][n.part_axis];
     }
@@ -206,7 +209,6 @@ NestLowering::Reduction NestLowering::scatter(int v, const Point& p) {
 
 void NestLowering::find_values() {
   element_ = std::make_unique<ElementBuilder>(context_.schedule, inlined_, context_.storage);
-  if (piece_.constants_as_arguments) element_->set_constants_as_arguments();
   for (int v : roots_) {
     const Node& n = node(v);
     const Point p = point_of(v);
@@ -321,7 +323,7 @@ std::vector<Stmt> NestLowering::stores(const std::vector<int>& dims) {
     }
     const int v = stored_[i].first;
     Position position = element_->position(v, point_of(v));
-    if (node(v).parts > 1) {
+    if (node(v).is_partial()) {
       const int64_t stride = context_.storage.at(v).part_stride;
       position.index = plus(position.index, loop::scaled(axis(part_axis_), stride));
     }
@@ -335,8 +337,11 @@ std::vector<Stmt> NestLowering::reduced_loops(size_t count, std::vector<Stmt> bo
   for (size_t i = count; i-- > 0;) {
     const int a = reduced_[i];
     const bool unrolled = leaf_->kernel().variables[variables_[a]].kind == LoopKind::Unroll;
-    const Coefficient n = unrolled              ? Coefficient{extents_[a]}
-                          : a == granule_axis_ ? leaf_->constant_arg(extents_[a], "granule")
+    // The number of parts varies with the batch, be it one.
+    const bool parts = node(reductions_[0].node).combine;
+    const Coefficient n = parts ? Coefficient{1, leaf_->arg({.a = extents_[a]}, "parts", a)}
+                          : unrolled              ? Coefficient{extents_[a]}
+                          : a == granule_axis_ ? leaf_->constant_arg(extents_[a], "granule", a)
                                                : leaf_->count(a, 1);
     body = {make_for(variables_[a], n, std::move(body))};
   }
@@ -485,11 +490,63 @@ std::vector<Stmt> NestLowering::lanes_over_carrier() {
   } else {
     const int last = outer_.back(), x = variables_[last];
     leaf_->set_axis(last, plus(variable(x, unroll), variable(u)));
-    body = {make_for(x, leaf_->constant_arg(extents_[last] / unroll, "n"), block(u, limit))};
+    body = {make_for(x, leaf_->constant_arg(extents_[last] / unroll, "n", last), block(u, limit))};
     body = outer_loops(outer_.size() - 1, std::move(body));
   }
   const int count = leaf_->arg({ArgRule::Kind::RestBlocks, kEndless, lanes_, 1}, "blocks");
   return {make_for(b, {1, count}, std::move(body))};
+}
+
+/// Sums over the carrier, dealt to the lanes: every part, masked by what there is of the carrier.
+std::vector<Stmt> NestLowering::parts_over_carrier() {
+  Kernel& k = leaf_->kernel();
+  lanes_ = std::min(lanes_, kCanonicalLanes);
+  const int part = k.add_variable("part", LoopKind::Serial);
+  const int b = k.add_variable("block", LoopKind::Reduce);
+  const int u = k.add_variable("u", LoopKind::Unroll, kCanonicalLanes / lanes_);
+  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
+  const Index lane =
+      plus(variable(b, kCanonicalLanes), plus(variable(u, lanes_), variable(lane_)));
+  leaf_->set_axis(part_axis_, variable(part));
+  leaf_->set_axis(granule_axis_, lane);
+  const Coefficient granule = leaf_->constant_arg(granule_, "granule");
+  const int count = leaf_->arg({ArgRule::Kind::Remainder, kEndless, 0, 1}, "n");
+  const auto in_lanes = [&](std::vector<Stmt> body, bool limited) {
+    Stmt inner = make_for(lane_, {lanes_}, std::move(body));
+    if (limited) {
+      inner.limit = plus(lane, loop::scaled(variable(part), granule));
+      inner.bound = {1, count};
+    }
+    return make_for(u, {k.variables[u].count}, {std::move(inner)});
+  };
+  declare_registers({u, lane_});
+  std::vector<Stmt> body{in_lanes(initial_values(), false)};
+  std::vector<Stmt> step{in_lanes(accumulate(true), true)};
+  step = {make_for(b, leaf_->constant_arg(granule_ / kCanonicalLanes, "blocks", granule_axis_),
+                   std::move(step))};
+  for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(step))) body.push_back(std::move(s));
+  for (Stmt& s : reduce_lanes()) body.push_back(std::move(s));
+  for (Stmt& s : stores({})) body.push_back(std::move(s));
+  body = outer_loops(outer_.size(), std::move(body));
+  const int parts = leaf_->arg({ArgRule::Kind::RestBlocks, kEndless, granule_, 1}, "parts");
+  return {make_for(part, {1, parts}, std::move(body))};
+}
+
+/// The trees over the lanes of all reductions.
+std::vector<Stmt> NestLowering::reduce_lanes() {
+  Kernel& k = leaf_->kernel();
+  std::vector<Stmt> trees;
+  for (const Reduction& r : reductions_) {
+    Stmt tree{.kind = Stmt::Kind::LaneReduce};
+    tree.reduce = r.op;
+    for (int a : r.acc) {
+      tree.sources.push_back(a);
+      tree.targets.push_back(k.add_local("result", k.locals[a].dtype, {}));
+    }
+    leaf_->set_register(r.node, tree.targets.back());
+    trees.push_back(std::move(tree));
+  }
+  return trees;
 }
 
 std::vector<Stmt> NestLowering::lanes_over_reduced() {
@@ -515,7 +572,7 @@ std::vector<Stmt> NestLowering::lanes_over_reduced() {
       const int x = k.add_variable("k", LoopKind::Reduce);
       leaf_->set_axis(last, plus(variable(x, kCanonicalLanes), lane));
       const Coefficient count = last == granule_axis_
-                                    ? leaf_->constant_arg(extent / kCanonicalLanes, "blocks")
+                                    ? leaf_->constant_arg(extent / kCanonicalLanes, "blocks", last)
                                     : leaf_->count(last, kCanonicalLanes);
       steps.push_back(make_for(x, count, {in_lanes(accumulate(false), kCanonicalLanes)}));
     }
@@ -526,16 +583,7 @@ std::vector<Stmt> NestLowering::lanes_over_reduced() {
     for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(steps))) {
       body.push_back(std::move(s));
     }
-    for (const Reduction& r : reductions_) {
-      Stmt tree{.kind = Stmt::Kind::LaneReduce};
-      tree.reduce = r.op;
-      for (int a : r.acc) {
-        tree.sources.push_back(a);
-        tree.targets.push_back(k.add_local("result", k.locals[a].dtype, {}));
-      }
-      leaf_->set_register(r.node, tree.targets.back());
-      body.push_back(std::move(tree));
-    }
+    for (Stmt& s : reduce_lanes()) body.push_back(std::move(s));
     for (Stmt& s : stores({})) body.push_back(std::move(s));
     return outer_loops(outer_.size(), std::move(body));
   });

@@ -18,11 +18,10 @@ ProductLeaf::ProductLeaf(const LowerContext& context, const Piece& piece, int pr
   }
   element_ = std::make_unique<ElementBuilder>(context_.schedule, std::move(inlined),
                                               context_.storage);
-  if (piece_.constants_as_arguments) element_->set_constants_as_arguments();
   for (int a = 0; a < static_cast<int>(extents_.size()); ++a) point_.push_back(axis(a));
   const auto cut = context_.cut.find(product_);
   if (cut != context_.cut.end()) carrier_ = cut->second;
-  if (node_.parts > 1) {
+  if (node_.is_partial()) {
     // Parts are outer, their points reduced.
     split_axis_ = node_.part_axis;
     part_axis_ = static_cast<int>(extents_.size());

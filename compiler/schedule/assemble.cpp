@@ -100,7 +100,7 @@ void Assembler::find_cuts() {
     for (int v : region.nodes) {
       const auto& label = s_.label[v];
       const auto at = std::ranges::find(label, s_.nodes[v].part_axis) - label.begin();
-      if (s_.nodes[v].parts > 1) position = static_cast<int>(at);
+      if (s_.nodes[v].is_partial()) position = static_cast<int>(at);
     }
     for (int v : region.nodes) {
       const auto& label = s_.label[v];

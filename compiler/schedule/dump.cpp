@@ -43,7 +43,7 @@ std::string op_text(const Node& n) {
 
 std::string result_text(const Node& n) {
   const std::span extents(n.extents.data(), static_cast<size_t>(n.parallel));
-  const std::string parts = n.parts > 1 ? fmt::format(" x {} parts", n.parts) : "";
+  const std::string parts = n.is_partial() ? fmt::format(" x {} parts", n.parts) : "";
   return fmt::format("{}[{}]{}", op_text(n), fmt::join(extents, ", "), parts);
 }
 
@@ -95,7 +95,7 @@ std::string kernel_key(const Schedule& s, const std::vector<int>& leaf) {
     const auto rank =
         std::count_if(role.begin(), role.begin() + n.parallel, [](int r) { return r >= 0; });
     key += fmt::format("{}.{} {} {} {} {}:", op_text(n), n.result, name_of(n.dtype), rank,
-                       n.parts > 1, fmt::join(n.static_key, ","));
+                       n.is_partial(), fmt::join(n.static_key, ","));
     for (const Read& r : n.reads) {
       const auto it = number.find(r.source);
       key += fmt::format("{} {}(", it == number.end() ? -1 : it->second,
@@ -109,7 +109,7 @@ std::string kernel_key(const Schedule& s, const std::vector<int>& leaf) {
 std::string kinds_text(const Schedule& s, const Region& region) {
   std::map<std::string, int> kinds;
   for (int v : region.nodes) {
-    ++kinds[std::string(text_of(s.nodes[v].kind)) + (s.nodes[v].parts > 1 ? "*" : "")];
+    ++kinds[std::string(text_of(s.nodes[v].kind)) + (s.nodes[v].is_partial() ? "*" : "")];
   }
   std::vector<std::string> texts;
   for (const auto& [kind, n] : kinds)
@@ -226,7 +226,7 @@ std::string node_text(const Schedule& s, int v, const ir::Graph& graph) {
     text += fmt::format(" | {}", fmt::join(n.extents.begin() + n.parallel, n.extents.end(), ", "));
   }
   text += "]";
-  if (n.parts > 1) text += fmt::format(" in {} parts of {}", n.parts, n.granule);
+  if (n.is_partial()) text += fmt::format(" in {} parts of {}", n.parts, n.granule);
   if (n.kind != NodeKind::Input) {
     std::vector<std::string> operands;
     for (const Operand& o : n.operands)

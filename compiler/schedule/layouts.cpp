@@ -58,7 +58,7 @@ void Layouts::run() {
       Node& n = st_.nodes[v];
       const bool labelled = !st_.label[v].empty();
       if (st_.s.regions[r].carrier_in_lanes && labelled) {
-        n.lane_axis = n.parts > 1 ? n.part_axis : -1;
+        n.lane_axis = n.part_axis;
       } else if (reduces_innermost(n)) {
         n.lane_axis = static_cast<int>(n.extents.size()) - 1;
       }
@@ -85,7 +85,7 @@ bool Layouts::suits_lanes(int v) const {
   const int carrier = st_.label[v][0];
   if (n.extents[carrier] < kLeastImages) return false;
   // A sum over the carrier comes in parts.
-  if (carrier >= n.parallel && (n.parts == 1 || n.part_axis != carrier)) return false;
+  if (carrier >= n.parallel && n.part_axis != carrier) return false;
   if (n.kind != NodeKind::Product) return true;
   int along = 0;  // operands that vary along the carrier
   for (const Operand& o : n.operands) {

@@ -60,7 +60,6 @@ std::vector<Piece> LeafCutter::run() {
   find_materialised();
   auto pieces = cut();
   for (Piece& p : pieces) {
-    p.constants_as_arguments |= in_runs_;
     for (int v : p.nodes)
       p.classes[v] = classes_.at(v);
   }
@@ -69,7 +68,7 @@ std::vector<Piece> LeafCutter::run() {
 
 std::vector<Piece> LeafCutter::cut() {
   for (int v : leaf_) {
-    if (s_.nodes[v].kind == NodeKind::Product && s_.nodes[v].parts == 1) return around_product(v);
+    if (s_.nodes[v].kind == NodeKind::Product && !s_.nodes[v].is_partial()) return around_product(v);
   }
   return by_roots();
 }
@@ -241,7 +240,7 @@ std::vector<Piece> LeafCutter::by_roots() {
     std::set<int> parallel;
     std::vector<int> reduced;
     bool labelled = false;
-    int64_t parts = 1;
+    int64_t granule = 0;
     int run = 0;
     bool lanes = false;
   };
@@ -280,7 +279,7 @@ std::vector<Piece> LeafCutter::by_roots() {
     for (; g < groups.size(); ++g) {
       const Group& have = groups[g];
       const bool same = have.parallel == parallel && have.labelled == labelled &&
-                        have.parts == n.parts &&
+                        have.granule == n.granule &&
                         (!loop::accumulates(n) || have.reduced.empty() || have.lanes == lanes) &&
                         (reduced.empty() || have.reduced.empty() || have.reduced == reduced);
       // A reduction may not join a group whose values it comes after.
@@ -289,7 +288,7 @@ std::vector<Piece> LeafCutter::by_roots() {
       if (same && order && small && have.run == run_.at(v)) break;
     }
     if (g == groups.size()) {
-      groups.push_back({{}, parallel, reduced, labelled, n.parts, run_.at(v), lanes});
+      groups.push_back({{}, parallel, reduced, labelled, n.granule, run_.at(v), lanes});
     }
     groups[g].roots.push_back(v);
     if (!reduced.empty()) {

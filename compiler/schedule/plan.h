@@ -88,7 +88,7 @@ struct Node {
   std::pair<int, int> data_axes{0, 0};
 
   /// Partial results (numeric plan): `part_axis`, a reduced axis, is cut into `parts` runs of `granule`
-  /// points; one result is stored for each run. 1: not partial.
+  /// points; one result is stored for each run. -1: not partial.
   int64_t parts = 1, granule = 0;
   int part_axis = -1;
   /// A reduced axis whose points are dealt to 16 lanes, each with a chain of its own, which are
@@ -97,6 +97,7 @@ struct Node {
   /// Adds (or maxes, …) the `parts` partial results of reads[0] in order.
   bool combine = false;
 
+  bool is_partial() const { return part_axis >= 0; }
   int64_t points() const;
   int64_t result_elements() const;  // without the parts
   int64_t bytes() const;            // stored bytes, parts included

@@ -80,7 +80,7 @@ void Repeats::find_cone(int v) {
     stamp_[u] = turn_;
     const Node& n = st_.nodes[u];
     const bool again = (n.kind == NodeKind::Elementwise || n.kind == NodeKind::Product) &&
-                       !stored_[u] && st_.loop_of[u] < 0 && !st_.label[u].empty() && n.parts == 1;
+                       !stored_[u] && st_.loop_of[u] < 0 && !st_.label[u].empty() && !n.is_partial();
     if (u == v || again) {
       cone_.push_back(u);
       for (const Read& r : n.reads)
