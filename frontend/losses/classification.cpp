@@ -44,7 +44,9 @@ Tensor softmax_cross_entropy_with_integer_labels(Arg logits, Arg labels, Reducti
 Tensor cross_entropy(Arg probabilities, Arg labels, Reduction reduction, int axis, double eps) {
   return loss("cross_entropy", probabilities.where(), reduction, [&](const Operands& of) {
     const auto [p, y] = of.alike(probabilities, labels);
-    return -sum(weighted(y, log(p + eps)), axis);
+    // The logarithm is finite but for eps = 0.
+    if (eps > 0) return -sum(y * log(p + eps), axis);
+    return -sum(weighted(y, log(p)), axis);
   });
 }
 

@@ -107,6 +107,10 @@ TEST_CASE("probabilities of 0 and 1") {
   CHECK(near(value, {15.942385f, -1.1920929e-7f}, 1e-5));
   CHECK(near(gradient, {-8388608.0f, 0, -1, 0}, 1e-5));
 
+  const Tensor exact =
+      losses::cross_entropy(tensor({0.0, 1.0}), tensor({0.0, 1.0}), Reduction::None, -1, 0);
+  CHECK(near(exact, {0}));
+
   const auto [binary, binary_gradient] = both(
       [](const Tensor& a) {
         return losses::binary_cross_entropy(a, tensor({1.0, 0.0}));
