@@ -12,7 +12,6 @@
 #include <gradus/losses.h>
 #include <gradus/nn/nn.h>
 #include <gradus/optim/optim.h>
-#include <gradus/runtime/device.h>
 #include <gradus/train/callbacks.h>
 #include <gradus/train/metrics.h>
 #include "common/program.h"
@@ -75,7 +74,7 @@ Tensor count_correct(const State& state, const LabelledImages& batch) {
 constexpr std::array kPublishedTrain = {85.83, 88.44}, kPublishedTest = {84.5, 87.0};
 
 void run(const example::Arguments& arguments) {
-  std::cout << gradus::environment_text() << "\n";
+  std::cout << example::environment() << "\n";
   Tensor key = gradus::random::key(arguments.seed);
   Tensor one = gradus::zeros({1, 28, 28, 1});
   auto [params, model_state] = kModel.init(key, one);

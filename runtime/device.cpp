@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/cpu/jit_session.h"
 #include "runtime/options.h"
 
 namespace gradus {
@@ -148,11 +149,13 @@ std::string environment_text() {
   return fmt::format(
       "processor: {}\n"
       "vectors: {}, {} lanes of 32 bits\n"
+      "LLVM: {}\n"
       "threads: {} ({} processors, {} cores available)\n"
       "device: {}\n"
       "cuda driver: {}\n",
-      processor_model(), vector_extension(), vector_lanes(), threads, available_processors(),
-      available_cores(), to_string(o.device), is_cuda_driver_present() ? "present" : "absent");
+      processor_model(), vector_extension(), vector_lanes(), llvm_version_text(), threads,
+      available_processors(), available_cores(), to_string(o.device),
+      is_cuda_driver_present() ? "present" : "absent");
 }
 
 }  // namespace gradus

@@ -62,7 +62,7 @@ int run(int argc, char** argv, const std::string& description, Arguments default
       ->check(CLI::NonNegativeNumber);
   for (const Option& option : options)
     std::visit([&](auto* value) { add_option(app, option, *value); }, option.value);
-  app.set_version_flag("--version", [] { return gradus::environment_text(); });
+  app.set_version_flag("--version", environment);
   app.footer(gradus::options_help());
   try {
     app.parse(argc, argv);
@@ -86,6 +86,10 @@ gradus::data::Mnist load(const Arguments& arguments) {
   first(mnist.train, arguments.train_images);
   first(mnist.test, arguments.test_images);
   return mnist;
+}
+
+std::string environment() {
+  return gradus::environment_text();
 }
 
 std::string digest_of(const std::vector<gradus::Tensor>& leaves) {

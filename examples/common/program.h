@@ -44,6 +44,9 @@ int run(int argc, char** argv, const std::string& description, Arguments default
 /// MNIST (or Fashion-MNIST) as --data, --train-images and --test-images say.
 gradus::data::Mnist load(const Arguments& arguments);
 
+/// Processor, vectors, threads, device, versions: what --version prints.
+std::string environment();
+
 /// Seconds since it was made.
 class Stopwatch {
  public:

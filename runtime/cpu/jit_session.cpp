@@ -1,5 +1,6 @@
 #include "runtime/cpu/jit_session.h"
 
+#include <llvm/Config/llvm-config.h>
 #include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/Support/MemoryBuffer.h>
@@ -66,6 +67,10 @@ std::shared_ptr<const LinkedCode> link_object(std::string_view object) {
   require(jit.addObjectFile(*library, llvm::MemoryBuffer::getMemBufferCopy(
                                           llvm::StringRef(object.data(), object.size()), name)));
   return code;
+}
+
+std::string llvm_version_text() {
+  return LLVM_VERSION_STRING;
 }
 
 }  // namespace gradus

@@ -28,4 +28,7 @@ class LinkedCode {
 /// Thread-safe. Symbols that the object needs are looked up in this process (libm, memcpy).
 std::shared_ptr<const LinkedCode> link_object(std::string_view object);
 
+/// "19.1.7": of the LLVM that makes and links the code.
+std::string llvm_version_text();
+
 }  // namespace gradus

@@ -52,7 +52,8 @@ TEST_CASE("the machine has cores, processors and vectors", "[device]") {
 
 TEST_CASE("the environment text names what a report needs", "[device]") {
   std::string text = environment_text();
-  for (const char* part : {"processor: ", "vectors: ", "threads: ", "device: ", "cuda driver: "}) {
+  for (const char* part :
+       {"processor: ", "vectors: ", "LLVM: ", "threads: ", "device: ", "cuda driver: "}) {
     CAPTURE(part);
     REQUIRE(text.find(part) != std::string::npos);
   }
