@@ -100,15 +100,14 @@ class Masked final : public Wrapper {
 
 class Partition final : public Rule {
  public:
-  Partition(Label label, const std::map<std::string, Optimizer>& groups, std::string name)
+  Partition(Label label, const std::map<std::string, Optimizer>& groups, std::string name,
+            SourcePos where)
       : label_(std::move(label)), name_(std::move(name)) {
     for (const auto& [group, optimizer] : groups) {
       if (group.find_first_of("/.") != group.npos) {
-        throw ValueError(
-            Message{name_,
-                    fmt::format("a group's name cannot have slashes or dots; got \"{}\"", group),
-                    {},
-                    "use another name"});
+        throw ValueError(Message{
+            name_, fmt::format("a group's name cannot have slashes or dots; got \"{}\"", group),
+            where, "use another name"});
       }
       rules_[group] = optimizer.rule();
     }
@@ -259,8 +258,10 @@ Optimizer masked(Optimizer inner, Mask mask) {
   return Optimizer(std::make_shared<const Masked>(inner, std::move(mask)));
 }
 
-Optimizer partition(Label label, std::map<std::string, Optimizer> groups, std::string name) {
-  return Optimizer(std::make_shared<const Partition>(std::move(label), groups, std::move(name)));
+Optimizer partition(Label label, std::map<std::string, Optimizer> groups, std::string name,
+                    SourcePos where) {
+  return Optimizer(
+      std::make_shared<const Partition>(std::move(label), groups, std::move(name), where));
 }
 
 Optimizer set_to_zero() {
@@ -268,12 +269,10 @@ Optimizer set_to_zero() {
       {.name = "set_to_zero", .update = [](Leaf& l) { return zeros_like(l.gradient); }});
 }
 
-Optimizer multi_steps(Optimizer inner, int every, bool use_mean) {
+Optimizer multi_steps(Optimizer inner, int every, bool use_mean, SourcePos where) {
   if (every < 1) {
-    throw ValueError(Message{"multi_steps",
-                             fmt::format("every must be at least 1; got {}", every),
-                             {},
-                             "give the number of gradients that make one update"});
+    throw ValueError(Message{"multi_steps", fmt::format("every must be at least 1; got {}", every),
+                             where, "give the number of gradients that make one update"});
   }
   return Optimizer(std::make_shared<const MultiSteps>(inner, every, use_mean));
 }

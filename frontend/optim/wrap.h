@@ -23,14 +23,16 @@ using Label = std::function<std::string(const std::string& path, const Tensor& p
 /// The state of a group is named after it: "partition.biases.sgd.learning_rate". `name` replaces
 /// "partition". ValueError, naming the path, for a label that is no group.
 Optimizer partition(Label label, std::map<std::string, Optimizer> groups,
-                    std::string name = "partition");
+                    std::string name = "partition", SourcePos where = SourcePos::here());
 
 /// No update at all: for groups that stay as they are, or for all.
 Optimizer set_to_zero();
 
 /// The mean (or the sum) of `every` gradients makes one update by `inner`; between, updates are 0
 /// and its state stays. "multi_steps.every" may be changed in the state.
-Optimizer multi_steps(Optimizer inner, int every, bool use_mean = true);
+/// ValueError unless it is at least 1.
+Optimizer multi_steps(Optimizer inner, int every, bool use_mean = true,
+                      SourcePos where = SourcePos::here());
 
 /// The average of updates: decay · average + (1 - decay) · update, with debias divided by 1 -
 /// decay^t.

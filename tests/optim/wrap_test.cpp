@@ -62,9 +62,8 @@ TEST_CASE("groups have states and settings of their own") {
             "; give an optimiser for each label; set_to_zero() keeps parameters as they are");
   CHECK(message_of<ValueError>([&] {
           partition([](auto&, auto&) { return "a/b"; }, {{"a/b", sgd(1)}});
-        }) ==
-        "[partition] a group's name cannot have slashes or dots; got \"a/b\"; use another "
-        "name");
+        }) == "[partition] a group's name cannot have slashes or dots; got \"a/b\"; " + here() +
+                  "; use another name");
 }
 
 TEST_CASE("masked parameters have no state and pass unchanged") {
@@ -98,9 +97,9 @@ TEST_CASE("accumulation updates every few gradients") {
   set_hyperparameter(state, "every", 1);
   CHECK(bias() < -2.5f);
   CHECK(step.compilations() == 1);
-  CHECK(message_of<ValueError>([] {
-          multi_steps(sgd(1), 0);
-        }).starts_with("[multi_steps] every must be at least 1; got 0"));
+  CHECK(message_of<ValueError>([] { multi_steps(sgd(1), 0); }) ==
+        "[multi_steps] every must be at least 1; got 0; " + here() +
+            "; give the number of gradients that make one update");
 }
 
 TEST_CASE("gradients that are not finite are left out, for a while") {
