@@ -2,6 +2,8 @@
 // copied: readers index the operand at place * stride + tap * dilation, as a convolution does.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "compiler/ops/axes.h"
 #include "compiler/ops/build.h"
 #include "compiler/ops/families.h"
@@ -95,26 +97,42 @@ Value part(Builder& b, Value x, int axis, int64_t first, int64_t step, int64_t c
   return slice(b, x, start, limit, stride);
 }
 
-/// Every tap's cotangents spread to where that tap was read, summed in the order of the taps.
+/// Tap t of place p stands at p * stride + t * dilation: in a block of `stride` elements, always at
+/// the same offset, (t * dilation) % stride. So the cotangents of the taps with one offset are
+/// shifted by whole blocks and summed in order of the taps, and the offsets interleaved.
 Value transpose_windows(const TransposeContext& c) {
   Builder& b = c.b;
   const Slide s(c);
   const auto axis = static_cast<size_t>(s.axis);
   const Shape& shape = c.in_types[0].shape;
   const int64_t places = b.type(c.ct[0]).shape[s.axis];
+  const int64_t stride = places > 1 ? s.stride : s.reach();  // one place: any stride will do
+  const int64_t blocks = (shape[s.axis] + stride - 1) / stride;
   const Value zero = b.zeros({c.in_types[0].dtype, {}});
-  Value sum;
+  const Ints none(static_cast<size_t>(shape.rank()));
+  const int64_t read = std::min(stride, s.reach());  // offsets behind it are in gaps
+  std::vector<Value> offsets(static_cast<size_t>(read));
   for (int64_t t = 0; t < s.taps; ++t) {
     const Value tap = part(b, c.ct[0], s.axis + 1, t, 1, 1);
-    Ints low(static_cast<size_t>(shape.rank())), high = low, interior = low;
-    low[axis] = t * s.dilation;
-    interior[axis] = places > 1 ? s.stride - 1 : 0;
-    high[axis] = shape[s.axis] - low[axis] - ((places - 1) * s.stride + 1);
-    const Value spread =
-        pad(b, reshape(b, tap, shape.with(s.axis, places)), zero, low, high, interior);
-    sum = sum ? add(b, sum, spread) : spread;
+    Ints low = none, high = none;
+    low[axis] = t * s.dilation / stride;
+    high[axis] = blocks - places - low[axis];
+    const Value shifted =
+        pad(b, reshape(b, tap, shape.with(s.axis, places)), zero, low, high, none);
+    Value& sum = offsets[static_cast<size_t>(t * s.dilation % stride)];
+    sum = sum ? add(b, sum, shifted) : shifted;
   }
-  return sum;
+  const Shape apart = shape.with(s.axis, blocks).with_inserted(s.axis + 1, 1);
+  for (Value& v : offsets)
+    v = v ? reshape(b, v, apart) : b.zeros({c.in_types[0].dtype, apart});
+  Value all = read == 1 ? offsets[0] : concatenate(b, offsets, s.axis + 1);
+  if (read < stride) {
+    const Ints start(static_cast<size_t>(apart.rank()));
+    Ints gap = start;
+    gap[axis + 1] = stride - read;
+    all = pad(b, all, zero, start, gap, start);
+  }
+  return part(b, reshape(b, all, shape.with(s.axis, blocks * stride)), s.axis, 0, 1, shape[s.axis]);
 }
 
 std::vector<Batched> batch_windows(const BatchContext& c) {
