@@ -195,23 +195,25 @@ std::vector<int> LeafCutter::reduced_classes(int v) const {
 }
 
 void LeafCutter::find_materialised() {
-  const auto work = [&](int v) {
-    const Node& n = s_.nodes[v];
-    return n.kind == NodeKind::Elementwise
-               ? 1 + n.work / static_cast<double>(std::max<int64_t>(1, n.points()))
-               : 0;
-  };
+  std::map<int, double> work;
+  std::set<ir::NodeId> counted;  // results of one op are computed together
   double total = 0, sum = 0;
-  for (int v : leaf_)
-    total += work(v);
+  for (int v : leaf_) {
+    const Node& n = s_.nodes[v];
+    if (n.kind != NodeKind::Elementwise) continue;
+    const bool again = n.op && n.op->results > 1 && !counted.insert(n.origin).second;
+    const auto points = static_cast<double>(std::max<int64_t>(1, n.points()));
+    work[v] = again ? 1 : 1 + n.work / points;
+    total += work[v];
+  }
   in_runs_ = total > 2 * kRun;
   int run = 0;
   for (int v : leaf_) {
-    if (in_runs_ && sum + work(v) > kRun) {
+    if (in_runs_ && sum + work[v] > kRun) {
       ++run;
       sum = 0;
     }
-    sum += work(v);
+    sum += work[v];
     run_[v] = run;
   }
   for (int v : leaf_) {
