@@ -45,7 +45,8 @@ class LanesLowering : ProductLeaf {
   double cost(const std::vector<TiledAxis>& columns, int64_t rows) const;
   bool varies_by_lane_outside() const;
   void find_reduced_loops();
-  std::vector<Stmt> blocks(size_t level);
+  std::vector<Stmt> blocks(std::span<TiledAxis* const> axes,
+                           const std::function<std::vector<Stmt>()>& inner);
   std::vector<Stmt> tile();
   std::vector<Stmt> over_columns(std::vector<Stmt> body) const;
   std::vector<Stmt> over_tile(std::vector<Stmt> body) const;
@@ -292,42 +293,49 @@ Leaf LanesLowering::run() {
     loops.push_back(k.add_variable("o", LoopKind::Serial));
     leaf_->set_axis(a, variable(loops.back()));
   }
-  auto body = blocks(0);
-  for (size_t i = loops.size(); i-- > 0;) {
-    body = {make_for(loops[i], leaf_->count(outer_[i], 1), std::move(body))};
-  }
+  const auto over_outer = [&](std::vector<Stmt> body) {
+    for (size_t i = loops.size(); i-- > 0;) {
+      body = {make_for(loops[i], leaf_->count(outer_[i], 1), std::move(body))};
+    }
+    return body;
+  };
+  std::vector<TiledAxis*> columns;
+  for (TiledAxis& c : columns_) columns.push_back(&c);
+  TiledAxis* rows[] = {&row_};
+  // A sum over the lanes reads both operands whole for every tile: a slice of one stays near.
+  auto body = sums_lanes()
+                  ? blocks(rows, [&] { return over_outer(blocks(columns, [&] { return tile(); })); })
+                  : over_outer(blocks(columns, [&] { return blocks(rows, [&] { return tile(); }); }));
   const int64_t step = sums_lanes() ? node_.granule : lanes_;
   const int count = leaf_->arg({ArgRule::Kind::RestBlocks, kEndless, step, 1}, "blocks");
   k.body = {make_for(sums_lanes() ? part_ : lane_block_, {1, count}, std::move(body))};
   return leaf_->finish();
 }
 
-/// The columns' blocks, then the rows' blocks; what is left over of an axis has its own tile.
-std::vector<Stmt> LanesLowering::blocks(size_t level) {
-  const bool is_row = level == columns_.size();
-  if (level > columns_.size()) return tile();
-  TiledAxis& t = is_row ? row_ : columns_[level];
+/// Loops over the blocks of tiled axes; what is left over of an axis has its own tile.
+std::vector<Stmt> LanesLowering::blocks(std::span<TiledAxis* const> axes,
+                                        const std::function<std::vector<Stmt>()>& inner) {
+  if (axes.empty()) return inner();
+  TiledAxis& t = *axes[0];
+  const auto next = [&] { return blocks(axes.subspan(1), inner); };
   Kernel& k = leaf_->kernel();
-  if (t.axis < 0) {
-    t.unrolled = k.add_variable("i", LoopKind::Unroll, 1);
-    return blocks(level + 1);
-  }
-  const char* name = is_row ? "i" : "j";
+  const char* name = &t == &row_ ? "i" : "j";
   const int64_t count = t.extent / t.tile, rest = t.extent % t.tile;
-  std::vector<Stmt> body;
   t.unrolled = k.add_variable(name, LoopKind::Unroll, t.tile);
+  if (t.axis < 0) return next();
+  std::vector<Stmt> body;
   if (count == 1) {
     leaf_->set_axis(t.axis, variable(t.unrolled));
-    body = blocks(level + 1);
+    body = next();
   } else {
-    t.block = k.add_variable(is_row ? "row" : "column", LoopKind::Serial);
+    t.block = k.add_variable("block", LoopKind::Serial);
     leaf_->set_axis(t.axis, plus(variable(t.block, t.tile), variable(t.unrolled)));
-    body.push_back(make_for(t.block, leaf_->constant_arg(count, "blocks", t.axis), blocks(level + 1)));
+    body.push_back(make_for(t.block, leaf_->constant_arg(count, "blocks", t.axis), next()));
   }
   if (rest > 0) {
     t.unrolled = k.add_variable(name, LoopKind::Unroll, rest);
     leaf_->set_axis(t.axis, variable(t.unrolled), t.tile);
-    for (Stmt& s : blocks(level + 1)) body.push_back(std::move(s));
+    for (Stmt& s : next()) body.push_back(std::move(s));
   }
   return body;
 }

@@ -177,6 +177,12 @@ void Assembler::settle_homes() {
       last[r.source] = std::max(last[r.source], s_.phase[w]);
     }
   }
+  std::vector<int> last_piece(s_.nodes.size(), -1);
+  for (size_t p = 0; p < pieces_.size(); ++p) {
+    for (int w : pieces_[p].piece.nodes) {
+      for (const Read& r : s_.nodes[w].reads) last_piece[r.source] = static_cast<int>(p);
+    }
+  }
   for (int v = 0; v < static_cast<int>(s_.nodes.size()); ++v) {
     const Node& n = s_.nodes[v];
     if (n.kind == NodeKind::Input) {
@@ -193,7 +199,8 @@ void Assembler::settle_homes() {
       memory_.add_replicated(v);
     } else {
       const bool lanes = s_.regions[s_.region_of[v]].carrier_in_lanes;
-      memory_.add_local(v, cut_.at(v), lanes, lanes ? halos_of(v) : std::vector<loop::Halo>());
+      memory_.add_local(v, cut_.at(v), lanes, lanes ? halos_of(v) : std::vector<loop::Halo>(),
+                        {piece_of_[v], std::max(piece_of_[v], last_piece[v])});
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "compiler/schedule/memory.h"
 
 #include <algorithm>
+#include <climits>
 #include <numeric>
 
 #include "runtime/error.h"
@@ -10,6 +11,8 @@ namespace {
 
 /// Vector loads of a last block may reach this far beyond an array.
 constexpr size_t kAlignment = Buffer::kAlignment;
+
+constexpr Memory::Life kAlways{0, INT_MAX};
 
 size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -60,28 +63,31 @@ void Memory::add_output(int node, int base, bool replicated) {
   set_storage(node, {});
   if (!replicated) return;
   const auto bytes = static_cast<size_t>(s_.nodes[node].bytes());
-  replica_[node] = add_block({.kind = Kind::Thread, .bytes = bytes, .node = node});
+  replica_[node] = add_block({.kind = Kind::Thread, .bytes = bytes, .life = kAlways, .node = node});
 }
 
 void Memory::add_whole(int node, int first_phase, int last_phase) {
   block_[node] = add_block({.kind = Kind::Arena,
                             .bytes = static_cast<size_t>(s_.nodes[node].bytes()),
-                            .first_phase = first_phase,
-                            .last_phase = last_phase,
+                            .life = {first_phase, last_phase},
                             .node = node});
   set_storage(node, {});
 }
 
 void Memory::add_replicated(int node) {
   const auto bytes = static_cast<size_t>(s_.nodes[node].bytes());
-  block_[node] = add_block({.kind = Kind::Thread, .bytes = bytes, .node = node});
+  block_[node] = add_block({.kind = Kind::Thread, .bytes = bytes, .life = kAlways, .node = node});
   set_storage(node, {});
 }
 
-void Memory::add_local(int node, int cut, bool innermost, std::vector<loop::Halo> halos) {
-  has_halos_ |= !halos.empty();
+void Memory::add_local(int node, int cut, bool innermost, std::vector<loop::Halo> halos,
+                       Life life) {
+  if (!halos.empty()) {
+    has_halos_ = true;
+    life = kAlways;
+  }
   locals_[node] = {.cut = cut, .innermost = innermost, .halos = std::move(halos)};
-  block_[node] = add_block({.kind = Kind::Thread, .node = node});
+  block_[node] = add_block({.kind = Kind::Thread, .life = life, .node = node});
   set_capacity(node, s_.nodes[node].extents[cut]);
 }
 
@@ -97,28 +103,29 @@ void Memory::set_capacity(int node, int64_t points) {
 int Memory::add_copy(size_t bytes, int first_phase, int last_phase) {
   return add_block({.kind = Kind::Arena,
                     .bytes = bytes,
-                    .first_phase = first_phase,
-                    .last_phase = last_phase});
+                    .life = {first_phase, last_phase}});
 }
 
 void Memory::place_in_arenas() {
+  arena_bytes_ = place_in(Kind::Arena);
+  thread_arena_bytes_ = place_in(Kind::Thread);
+}
+
+/// Largest first, each at the lowest offset that is free while it lives. Returns the arena's bytes.
+size_t Memory::place_in(Kind arena) {
   std::vector<int> order;
   for (int b = 0; b < static_cast<int>(blocks_.size()); ++b) {
-    Block& block = blocks_[b];
-    if (block.kind == Kind::Arena) order.push_back(b);
-    if (block.kind != Kind::Thread) continue;
-    block.offset = thread_arena_bytes_;
-    thread_arena_bytes_ += block.bytes;
+    if (blocks_[b].kind == arena) order.push_back(b);
   }
-  // Largest first, each at the lowest offset free in all its phases.
   std::ranges::stable_sort(order, [&](int a, int b) { return blocks_[a].bytes > blocks_[b].bytes; });
+  size_t bytes = 0;
   std::vector<int> placed;
   for (int b : order) {
     Block& block = blocks_[b];
     std::vector<std::pair<size_t, size_t>> taken;
     for (int other : placed) {
       const Block& o = blocks_[other];
-      if (o.first_phase > block.last_phase || block.first_phase > o.last_phase) continue;
+      if (o.life.first > block.life.last || block.life.first > o.life.last) continue;
       taken.emplace_back(o.offset, o.offset + o.bytes);
     }
     std::ranges::sort(taken);
@@ -128,9 +135,10 @@ void Memory::place_in_arenas() {
       at = std::max(at, end);
     }
     block.offset = at;
-    arena_bytes_ = std::max(arena_bytes_, at + block.bytes);
+    bytes = std::max(bytes, at + block.bytes);
     placed.push_back(b);
   }
+  return bytes;
 }
 
 std::vector<Place> Memory::resolve(const std::vector<Place>& places, bool replica) const {

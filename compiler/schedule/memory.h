@@ -2,7 +2,9 @@
 //
 // Values kept whole live in the shared arena from the phase that computes them to the last that
 // reads them; their memory is used again only across a barrier. Values of a chunk live in the
-// thread's arena and hold the chunk's range of the carrier only.
+// thread's arena and hold the chunk's range of the carrier only; their memory is used again as soon
+// as their last reader has run, so that a chunk stays in cache. What has halos keeps its memory: the
+// zeros are written once.
 #pragma once
 
 #include <map>
@@ -25,8 +27,12 @@ class Memory {
   void add_whole(int node, int first_phase, int last_phase);
   /// Every thread has its own.
   void add_replicated(int node);
-  /// `innermost`: the cut axis is; `halos`: zeros around.
-  void add_local(int node, int cut, bool innermost, std::vector<loop::Halo> halos);
+  struct Life {
+    int first = 0, last = 0;  // numbers of pieces, or of phases
+  };
+  /// `innermost`: the cut axis is; `halos`: zeros around. `life`: from the piece that computes it to
+  /// the last that reads it.
+  void add_local(int node, int cut, bool innermost, std::vector<loop::Halo> halos, Life life);
   void set_capacity(int node, int64_t points);
   /// Memory of its own kind: a packed copy.
   int add_copy(size_t bytes, int first_phase, int last_phase);
@@ -53,9 +59,10 @@ class Memory {
     Kind kind = Kind::Arena;
     int base = 0;  // Caller: input or output; Constant: its number
     size_t bytes = 0, offset = 0;
-    int first_phase = 0, last_phase = 0;
+    Life life;
     int node = -1;
   };
+  size_t place_in(Kind arena);
   /// Memory of a range of the carrier.
   struct Local {
     int cut = -1;
