@@ -64,7 +64,7 @@ struct Files : test::TemporaryFolder {
 TEST_CASE("deflated bytes come back, whatever the sizes of reads") {
   std::string text;
   for (int i = 0; i < 100000; ++i)
-    text += std::to_string(i * i % 977);
+    text += std::to_string(int64_t{i} * i % 977);
   const auto wrapping = GENERATE(Inflater::Wrapping::None, Inflater::Wrapping::Gzip);
   Deflater deflater(wrapping);
   for (size_t i = 0; i < text.size(); i += 12345)
