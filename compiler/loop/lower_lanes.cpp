@@ -84,11 +84,7 @@ void LanesLowering::choose_operands() {
   for (int i = 0; i < 2; ++i) {
     const auto axes = axes_of(*element_, in[i]);
     const schedule::Read& r = node_.reads[node_.operands[static_cast<size_t>(i)].read];
-    const bool slides = std::ranges::any_of(r.spans, [&](const schedule::Span& s) {
-      const auto reduced = [&](const auto& t) { return t.first >= node_.parallel; };
-      return std::ranges::any_of(s.index.terms, reduced) && !std::ranges::all_of(s.index.terms, reduced);
-    });
-    if (sums_lanes() ? slides : axes.contains(lane_axis_)) with = i;
+    if (sums_lanes() ? schedule::slides(node_, r) : axes.contains(lane_axis_)) with = i;
   }
   column_value_ = in[with];
   row_value_ = in[1 - with];
@@ -124,7 +120,8 @@ double LanesLowering::cost(const std::vector<TiledAxis>& columns, int64_t rows) 
       const double work = std::max({p * static_cast<double>(q) / 2,
                                     (p + static_cast<double>(q)) / 2, kLatency}) +
                           kIteration;
-      const double lines = sums_lanes() ? kLine * (static_cast<double>(q) + p / static_cast<double>(slid)) : 0;
+      const double fresh = static_cast<double>(q) + p / static_cast<double>(slid);
+      const double lines = sums_lanes() ? kLine * fresh : 0;
       cycles += static_cast<double>(count * times) * std::max(work, lines);
       variants += 1;
     };

@@ -12,15 +12,17 @@
 
 namespace gradus::schedule {
 
-bool is_window(const Node& n) {
-  if (n.kind != NodeKind::Product) return false;
-  return std::ranges::any_of(n.reads, [&](const Read& r) {
-    return std::ranges::any_of(r.spans, [&](const Span& s) {
-      const auto reduced = [&](const auto& t) { return t.first >= n.parallel; };
-      return std::ranges::any_of(s.index.terms, reduced) &&
-             !std::ranges::all_of(s.index.terms, reduced);
-    });
+bool slides(const Node& n, const Read& r) {
+  const auto reduced = [&](const auto& t) { return t.first >= n.parallel; };
+  return std::ranges::any_of(r.spans, [&](const Span& s) {
+    return std::ranges::any_of(s.index.terms, reduced) &&
+           !std::ranges::all_of(s.index.terms, reduced);
   });
+}
+
+bool is_window(const Node& n) {
+  return n.kind == NodeKind::Product &&
+         std::ranges::any_of(n.reads, [&](const Read& r) { return slides(n, r); });
 }
 
 namespace {

@@ -148,6 +148,8 @@ struct PlaceOptions {
 Schedule translate(const ir::Graph& graph);
 /// Carriers, partial sums, phases, sinking, repeats, regions, leaves.
 void place(Schedule& schedule, const PlaceOptions& options = {});
+/// Whether a window slides along a dimension of what is read: its index has parallel and reduced axes.
+bool slides(const Node& node, const Read& read);
 /// A sum over a window that slides along a dimension (a convolution or one of its gradients).
 bool is_window(const Node& node);
 /// Throws InternalError if a placed schedule breaks an invariant of phases, regions or leaves.

@@ -1,12 +1,10 @@
 #include "compiler/transforms/crop.h"
 
-#include <array>
 #include <optional>
 
 #include "compiler/ops/axes.h"
 #include "compiler/ops/build.h"
 #include "compiler/ops/op.h"
-#include "compiler/transforms/dce.h"
 #include "compiler/transforms/rebuild.h"
 
 namespace gradus::transforms {
@@ -205,17 +203,10 @@ Graph Crop::run() {
     for (Value v : graph_.operands(n)) ++users_[graph_.value_index(v)];
   }
   for (Value v : graph_.outputs()) ++users_[graph_.value_index(v)];
-  copy_inputs(graph_, b_, map_);
-  for (NodeId n = 0; n < graph_.size(); ++n) {
-    if (is_parameter(graph_, n)) continue;
-    const auto in = map_.all(graph_.operands(n));
-    if (const Value v = rewritten(n, in)) {
-      map_.set(n, std::array{v});
-    } else {
-      map_.set(n, b_.copy_node(graph_, n, in));
-    }
-  }
-  return dce(finish_like(graph_, b_, map_));
+  return rebuild(graph_, b_, map_, [&](NodeId n, std::span<const Value> in) {
+    const Value v = rewritten(n, in);
+    return v ? std::vector{v} : std::vector<Value>();
+  });
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "compiler/ops/axes.h"
 #include "compiler/ops/build.h"
 #include "compiler/ops/op.h"
-#include "compiler/transforms/dce.h"
 #include "compiler/transforms/rebuild.h"
 
 namespace gradus::transforms {
@@ -233,28 +232,23 @@ Value PoolGradient::rewritten(NodeId n, std::span<const Value> in) {
   static const ops::OpDef& eq = ops::op_named("eq");
   if (op != &gt && op != &select && op != &sum && op != &eq) return {};
   if (graph_.source(n)) b_.set_source(graph_.source(n));
-  return op == &eq ? narrow(in) : op == &gt ? mask_of_output(n, in) : op == &select ? masked(in) : summed(n, in);
+  if (op == &eq) return narrow(in);
+  if (op == &gt) return mask_of_output(n, in);
+  return op == &select ? masked(in) : summed(n, in);
 }
 
 Graph PoolGradient::run() {
   static const ops::OpDef& max = ops::op_named("max");
-  copy_inputs(graph_, b_, map_);
   for (NodeId n = 0; n < graph_.size(); ++n) {
     if (&graph_.op(n) != &max) continue;
     const size_t x = graph_.value_index(graph_.operands(n)[0]);
     const size_t y = graph_.value_index(graph_.operands(n)[1]);
     maxima_.insert({{x, y}, {y, x}});
   }
-  for (NodeId n = 0; n < graph_.size(); ++n) {
-    if (is_parameter(graph_, n)) continue;
-    const auto in = map_.all(graph_.operands(n));
-    if (const Value v = rewritten(n, in)) {
-      map_.set(n, std::array{v});
-    } else {
-      map_.set(n, b_.copy_node(graph_, n, in));
-    }
-  }
-  return dce(finish_like(graph_, b_, map_));
+  return rebuild(graph_, b_, map_, [&](NodeId n, std::span<const Value> in) {
+    const Value v = rewritten(n, in);
+    return v ? std::vector{v} : std::vector<Value>();
+  });
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "compiler/transforms/rebuild.h"
 
+#include "compiler/transforms/dce.h"
+
 #include "compiler/ops/op.h"
 
 namespace gradus::transforms {
@@ -31,6 +33,19 @@ std::vector<std::string> output_names(const Graph& graph) {
 
 Graph finish_like(const Graph& from, Builder& b, const ValueMap& map) {
   return b.finish(map.all(from.outputs()), output_names(from));
+}
+
+ir::Graph rebuild(const ir::Graph& graph, ir::Builder& b, ir::ValueMap& map,
+                  const Rewrite& rewrite) {
+  copy_inputs(graph, b, map);
+  for (ir::NodeId n = 0; n < graph.size(); ++n) {
+    if (is_parameter(graph, n)) continue;
+    const auto in = map.all(graph.operands(n));
+    auto results = rewrite(n, in);
+    if (results.empty()) results = b.copy_node(graph, n, in);
+    map.set(n, results);
+  }
+  return dce(finish_like(graph, b, map));
 }
 
 }  // namespace gradus::transforms

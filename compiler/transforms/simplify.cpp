@@ -3,7 +3,6 @@
 #include "compiler/ops/axes.h"
 #include "compiler/ops/build.h"
 #include "compiler/ops/op.h"
-#include "compiler/transforms/dce.h"
 #include "compiler/transforms/rebuild.h"
 
 namespace gradus::transforms {
@@ -60,15 +59,9 @@ std::vector<Value> computed_before_broadcast(Builder& b, const Graph& graph, Nod
 Graph simplify(const Graph& graph) {
   Builder b(graph.name());
   ir::ValueMap map(graph);
-  copy_inputs(graph, b, map);
-  for (NodeId n = 0; n < graph.size(); ++n) {
-    if (is_parameter(graph, n)) continue;
-    const auto in = map.all(graph.operands(n));
-    auto results = computed_before_broadcast(b, graph, n, in);
-    if (results.empty()) results = b.copy_node(graph, n, in);
-    map.set(n, results);
-  }
-  return dce(finish_like(graph, b, map));
+  return rebuild(graph, b, map, [&](NodeId n, std::span<const Value> in) {
+    return computed_before_broadcast(b, graph, n, in);
+  });
 }
 
 }  // namespace gradus::transforms
