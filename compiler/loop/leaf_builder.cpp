@@ -71,6 +71,28 @@ std::vector<Stmt> LeafBuilder::if_rest(int leaf_axis, int64_t divisor, std::vect
   return {make_for(once, {1, has}, std::move(body))};
 }
 
+namespace {
+
+/// Larger than any range: a count modulo it is the count.
+constexpr int64_t kEndless = int64_t{1} << 40;
+
+}  // namespace
+
+int LeafBuilder::carrier_points() {
+  return arg({ArgRule::Kind::Remainder, kEndless, 0, 1}, "n");
+}
+
+int LeafBuilder::carrier_blocks(int64_t points, const char* name) {
+  return arg({ArgRule::Kind::RestBlocks, kEndless, points, 1}, name);
+}
+
+bool LeafBuilder::loads_outside(const ElementBuilder& element, int lane_axis) const {
+  return std::ranges::any_of(element.inputs(), [&](const ElementInput& in) {
+    return in.kind == ElementInput::Kind::Load && !context_.is_local(in.position.node) &&
+           coefficient(in.position.index, lane_axis) != 0;
+  });
+}
+
 Index LeafBuilder::axis_term(int leaf_axis, int64_t coefficient, const char* name) {
   const AxisUse& use = axes_.at(leaf_axis);
   Index index = scaled(use.index, constant_arg(coefficient, name));

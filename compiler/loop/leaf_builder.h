@@ -5,6 +5,9 @@
 
 namespace gradus::loop {
 
+/// A sum in lanes has so many, whatever the vector unit.
+inline constexpr int64_t kCanonicalLanes = 16;
+
 class LeafBuilder {
  public:
   /// `extents` of the leaf's axes.
@@ -30,6 +33,12 @@ class LeafBuilder {
   }
   /// A loop around `body` that runs once if count % divisor is not 0.
   std::vector<Stmt> if_rest(int leaf_axis, int64_t divisor, std::vector<Stmt> body);
+  /// Arguments: the points of the carrier's range; the blocks of so many that cover it.
+  int carrier_points();
+  int carrier_blocks(int64_t points, const char* name = "blocks");
+  /// Whether an element is loaded by lane from memory outside of the region: there is none for lanes
+  /// beyond the range.
+  bool loads_outside(const ElementBuilder& element, int lane_axis) const;
   bool is_carrier(int leaf_axis) const { return leaf_axis == carrier_; }
   int64_t extent(int leaf_axis) const { return extents_[leaf_axis]; }
   /// The local that stands for a node bound to a register.

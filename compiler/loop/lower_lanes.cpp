@@ -16,9 +16,6 @@
 namespace gradus::loop {
 namespace {
 
-constexpr int64_t kCanonicalLanes = 16;
-/// Larger than any carrier: count % kEndless is the count.
-constexpr int64_t kEndless = int64_t{1} << 40;
 /// Taps up to so many are unrolled, while the body stays below so many multiply-adds.
 constexpr int64_t kUnrolledTaps = 5, kUnrolledBody = 128;
 /// Cycles of a multiply-add, in which two start every cycle; and for the end of an iteration.
@@ -206,10 +203,7 @@ bool LanesLowering::varies_by_lane_outside() const {
   for (const Root& r : roots_) {
     if (!context_.is_local(r.node)) return true;
   }
-  return std::ranges::any_of(element_->inputs(), [&](const ElementInput& in) {
-    return in.kind == ElementInput::Kind::Load && !context_.is_local(in.position.node) &&
-           coefficient(in.position.index, lane_axis_) != 0;
-  });
+  return leaf_->loads_outside(*element_, lane_axis_);
 }
 
 /// Consecutive axes that every access walks as one axis become one loop; few taps are unrolled.
@@ -273,7 +267,7 @@ Leaf LanesLowering::run() {
   find_roots();
   masked_ = varies_by_lane_outside();
 
-  carrier_count_ = leaf_->arg({ArgRule::Kind::Remainder, kEndless, 0, 1}, "n");
+  carrier_count_ = leaf_->carrier_points();
   lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
   lane_block_ = k.add_variable("block", sums_lanes() ? LoopKind::Reduce : LoopKind::Serial);
   Index lane = plus(variable(lane_block_, sums_lanes() ? kCanonicalLanes : lanes_), variable(lane_));
@@ -304,7 +298,7 @@ Leaf LanesLowering::run() {
                   ? blocks(rows, [&] { return over_outer(blocks(columns, [&] { return tile(); })); })
                   : over_outer(blocks(columns, [&] { return blocks(rows, [&] { return tile(); }); }));
   const int64_t step = sums_lanes() ? node_.granule : lanes_;
-  const int count = leaf_->arg({ArgRule::Kind::RestBlocks, kEndless, step, 1}, "blocks");
+  const int count = leaf_->carrier_blocks(step);
   k.body = {make_for(sums_lanes() ? part_ : lane_block_, {1, count}, std::move(body))};
   return leaf_->finish();
 }

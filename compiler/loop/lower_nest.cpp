@@ -25,11 +25,8 @@ namespace {
 
 /// Element programs up to this size are unrolled; longer ones have work enough in flight.
 constexpr size_t kShortProgram = 24, kLongProgram = 64;
-constexpr int64_t kCanonicalLanes = 16;
 /// Reduced axes with the carrier in the lanes are unrolled if they have so few points.
 constexpr int64_t kUnrolledPoints = 16;
-/// Larger than any carrier: count % kEndless is the count.
-constexpr int64_t kEndless = int64_t{1} << 40;
 
 class NestLowering {
  public:
@@ -455,10 +452,7 @@ std::vector<Stmt> NestLowering::lanes_over_result() {
 /// Whether memory outside of the region is read or written by lane: there is none for dead lanes.
 bool NestLowering::varies_by_lane_outside() const {
   return std::ranges::any_of(stored_, [&](const auto& s) { return !context_.is_local(s.first); }) ||
-         std::ranges::any_of(element_->inputs(), [&](const ElementInput& in) {
-           return in.kind == ElementInput::Kind::Load && !context_.is_local(in.position.node) &&
-                  coefficient(in.position.index, carrier_) != 0;
-         });
+         leaf_->loads_outside(*element_, carrier_);
 }
 
 /// Blocks of the carrier outermost, so that a block of all values stays near.
@@ -474,7 +468,7 @@ std::vector<Stmt> NestLowering::lanes_over_carrier() {
   leaf_->set_axis(carrier_, lane);
   std::optional<Limit> limit;
   if (varies_by_lane_outside()) {
-    const int n = leaf_->arg({ArgRule::Kind::Remainder, kEndless, 0, 1}, "n");
+    const int n = leaf_->carrier_points();
     limit = Limit{lane, {1, n}};
   }
   int64_t unroll = 1;
@@ -493,7 +487,7 @@ std::vector<Stmt> NestLowering::lanes_over_carrier() {
     body = {make_for(x, leaf_->constant_arg(extents_[last] / unroll, "n", last), block(u, limit))};
     body = outer_loops(outer_.size() - 1, std::move(body));
   }
-  const int count = leaf_->arg({ArgRule::Kind::RestBlocks, kEndless, lanes_, 1}, "blocks");
+  const int count = leaf_->carrier_blocks(lanes_);
   return {make_for(b, {1, count}, std::move(body))};
 }
 
@@ -510,7 +504,7 @@ std::vector<Stmt> NestLowering::parts_over_carrier() {
   leaf_->set_axis(part_axis_, variable(part));
   leaf_->set_axis(granule_axis_, lane);
   const Coefficient granule = leaf_->constant_arg(granule_, "granule");
-  const int count = leaf_->arg({ArgRule::Kind::Remainder, kEndless, 0, 1}, "n");
+  const int count = leaf_->carrier_points();
   const auto in_lanes = [&](std::vector<Stmt> body, bool limited) {
     Stmt inner = make_for(lane_, {lanes_}, std::move(body));
     if (limited) {
@@ -528,7 +522,7 @@ std::vector<Stmt> NestLowering::parts_over_carrier() {
   for (Stmt& s : reduce_lanes()) body.push_back(std::move(s));
   for (Stmt& s : stores({})) body.push_back(std::move(s));
   body = outer_loops(outer_.size(), std::move(body));
-  const int parts = leaf_->arg({ArgRule::Kind::RestBlocks, kEndless, granule_, 1}, "parts");
+  const int parts = leaf_->carrier_blocks(granule_, "parts");
   return {make_for(part, {1, parts}, std::move(body))};
 }
 
