@@ -9,7 +9,8 @@ arrays by gradus-run (on --device, else by the reference evaluator) and compared
 
 A jaxpr becomes text op by op: calls are inlined, operands of elementwise ops broadcast where JAX lets extents of 1 stand for
 any, literals become splats of the full shape, equal statements are written once, unused ones not at all. Gather and
-scatter-add are understood in the form that indexing one axis has; their indices are taken to be in range.
+scatter-add are understood in the form that indexing one axis has; their indices are taken to be in range. Short scans are
+unrolled.
 """
 import argparse
 import inspect
@@ -26,6 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend import core as jex
+from jax.interpreters import ad, mlir
 
 # ---- The text ------------------------------------------------------------------------------------------------------
 
@@ -41,6 +43,7 @@ BINARY = dict(add="add", add_any="add", sub="sub", mul="mul", div="div", rem="re
 BINARY |= {"and": "and", "or": "or"}
 COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
 FOLDED = dict(neg=np.negative, add=np.add, sub=np.subtract, mul=np.multiply, div=np.divide)
+LONGEST_SCAN = 10               # iterations that are unrolled
 REDUCTIONS = {"reduce_sum": "reduce_sum", "reduce_prod": "reduce_prod", "reduce_max": "reduce_max", "reduce_min": "reduce_min",
               "reduce_and": "reduce_and", "reduce_or": "reduce_or"}
 
@@ -191,8 +194,10 @@ class Translator:
     def equation(self, eqn, ins):
         name, p = eqn.primitive.name, eqn.params
         call = p.get("call_jaxpr", p.get("jaxpr"))
-        if name in ("scan", "while", "cond"):
+        if name in ("while", "cond"):
             raise Skip(name)
+        if name == "scan":
+            return self.scan(p, [v.aval for v in eqn.outvars], ins)
         if call is not None and name != "scatter-add":
             inner, consts = (call.jaxpr, call.consts) if hasattr(call, "jaxpr") else (call, ())
             return self.run(inner, consts, ins)
@@ -208,6 +213,19 @@ class Translator:
             raise Skip(name)
         results = rule(p, out, *ins)
         return results if isinstance(results, (list, tuple)) and not isinstance(results, Value) else [results]
+
+    def scan(self, p, out, ins):
+        body, length, fixed, carried = p["jaxpr"], p["length"], p["num_consts"], p["num_consts"] + p["num_carry"]
+        if length > LONGEST_SCAN:
+            raise Skip(f"scan over {length} iterations")
+        carry, stacked = ins[fixed:carried], [[None] * length for _ in out[p["num_carry"]:]]
+        for i in reversed(range(length)) if p["reverse"] else range(length):
+            row = lambda x: self.inline(lambda x: x[i], x)[0]
+            results = self.run(body.jaxpr, body.consts, ins[:fixed] + carry + [row(x) for x in ins[carried:]])
+            carry = results[:p["num_carry"]]
+            for rows, x in zip(stacked, results[p["num_carry"]:]):
+                rows[i] = self.t.reshape(x, (1, *x.shape))
+        return carry + [self.op_concatenate(dict(dimension=0), a, *rows) for rows, a in zip(stacked, out[p["num_carry"]:])]
 
     def reduce(self, op, x, axes, shape):
         if all(x.shape[a] == 1 for a in axes):
@@ -301,6 +319,9 @@ class Translator:
                           out.shape)
 
     # -- the rest
+    def op_moments(self, p, out, x):
+        return self.t.add("moments", (x,), f"axes={ints(p['axes'])}", *[(out.dtype, tuple(map(int, out.shape)))] * 2)
+
     def op_argmax(self, p, out, x, op="argmax"):
         v = self.t.one(op, [x], f"axis={p['axes'][0]}", np.int32, out.shape)
         return self.op_convert_element_type(p, out, v)
@@ -537,15 +558,61 @@ def train_small(params, x, y, steps=10):
     return jax.lax.scan(one, params, None, length=steps)
 
 
+def conv(x, w, pad):
+    return jax.lax.conv_general_dilated(x, w, (1, 1), ((pad, pad),) * 2, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def pool(x):
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+
+
 def conv_net(params, x, pad):
     for w, b in params["conv"]:
-        x = jax.lax.conv_general_dilated(x, w, (1, 1), ((pad, pad),) * 2, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-        x = jax.lax.reduce_window(jax.nn.relu(x + b), -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+        x = pool(jax.nn.relu(conv(x, w, pad) + b))
     return mlp(params["dense"], x.reshape(x.shape[0], -1))
 
 
 def conv_loss(pad):
     return lambda p, x, y: cross_entropy(conv_net(p, x, pad), y)
+
+
+# Mean and variance as one op with a derivative of its own, as graphs have it.
+moments_p = jex.Primitive("moments")
+moments_p.multiple_results = True
+moments_p.def_abstract_eval(lambda x, axes: [jax.core.ShapedArray(np.delete(x.shape, axes), x.dtype)] * 2)
+
+
+def moments_jvp(primals, tangents, axes):
+    (x,), (t,) = primals, tangents
+    mean, variance = moments_p.bind(x, axes=axes)
+    n = math.prod(x.shape[d] for d in axes)
+    products = jnp.sum((x - jnp.expand_dims(mean, axes)) * t, axes)
+    return [mean, variance], [jnp.sum(t, axes) / n, products * (2 / n)]
+
+
+def moments_by_sums(x, axes):
+    return jnp.mean(x, axes), jnp.var(x, axes)
+
+
+ad.primitive_jvps[moments_p] = moments_jvp
+mlir.register_lowering(moments_p, mlir.lower_fun(moments_by_sums, multiple_results=True))
+
+
+def batch_norm_step(moments):
+    """Two convolutions, each with its norm over batch and positions, whose statistics are averaged over the steps."""
+    def loss(params, x, labels):
+        statistics = []
+        for w, gain, bias in params["conv"]:
+            x = conv(x, w, 1)
+            mean, variance = moments(x, (0, 1, 2))
+            x = pool(jax.nn.relu((x - mean) * jax.lax.rsqrt(variance + 1e-5) * gain + bias))
+            statistics += [mean, variance]
+        return cross_entropy(mlp(params["dense"], x.reshape(x.shape[0], -1)), labels), statistics
+
+    def step(params, running, x, labels):
+        g, statistics = jax.grad(loss, has_aux=True)(params, x, labels)
+        return tree_map(lambda w, d: w - 0.1 * d, params, g), [0.9 * r + 0.1 * s for r, s in zip(running, statistics)]
+    return step
 
 
 def rnn_loss(p, xs, labels):
@@ -561,8 +628,10 @@ LENET = dict(conv=[Layer(S(5, 5, 1, 6), S(6)), Layer(S(5, 5, 6, 16), S(16))], de
 CONVNET = dict(conv=[Layer(S(3, 3, a, b), S(b)) for a, b in ((1, 16), (16, 32), (32, 32))], dense=layers(288, 10))
 BLOCK = dict(norm1=(S(256), S(256)), norm2=(S(256), S(256)), **{n: S(256, 256) for n in "qkvo"}, w1=S(256, 1024), b1=S(1024),
              w2=S(1024, 256), b2=S(256))
+NORM = dict(conv=[(S(3, 3, a, b), S(b), S(b)) for a, b in ((1, 16), (16, 32))], dense=layers(1568, 10))
 ids = lambda *s: S(*s, d="i4")
 image = S(128, 28, 28, 1)
+NORM_ARGS = NORM, [S(16), S(16), S(32), S(32)], image, ids(128)
 GRAPHS = {
     "s3": (sgd(0.01, s3_loss), S3, S(128, 784), S(128, 10)),
     "s1": (adam(0.01, s1_loss), *state(S1), S(256, 784, d="u1"), ids(256)),
@@ -576,6 +645,8 @@ GRAPHS = {
     "transformer": (sgd(0.01, block_loss), BLOCK, S(8, 128, 256), S(8, 128, 256)),
     "s0": (adam(3e-4, conv_loss(0)), *state(LENET), image, ids(128)),
     "s2": (adam(3e-3, conv_loss(1)), *state(CONVNET), image, ids(128)),
+    "batch_norm": (batch_norm_step(lambda x, axes: moments_p.bind(x, axes=axes)), *NORM_ARGS),
+    "batch_norm_var": (batch_norm_step(moments_by_sums), *NORM_ARGS),
     "rnn": (sgd(0.1, rnn_loss), dict(wx=S(32, 128), wh=S(128, 128), b=S(128), wo=S(128, 10)), S(32, 64, 32), ids(64)),
     "ensemble": (jax.vmap(train_small), tree_map(lambda s: S(100, *s.shape), layers(16, 32, 1)), S(100, 64, 16), S(100, 64, 1)),
 }

@@ -3,6 +3,7 @@
 // UPDATE_GOLDEN=1 in the environment the texts are written anew, to be reviewed.
 #include <fmt/format.h>
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <fstream>
@@ -38,8 +39,9 @@ std::string text_of(const ir::Graph& converted) {
 }
 
 TEST_CASE("placements of published training steps") {
-  for (const char* name : {"s3", "s1", "s4", "clip_adamw", "transformer", "chain_10m", "accuracy",
-                           "embedding", "s3_batch1", "hessian_vector", "s0", "s2"}) {
+  for (const char* name :
+       {"s3", "s1", "s4", "clip_adamw", "transformer", "chain_10m", "accuracy", "embedding",
+        "s3_batch1", "hessian_vector", "s0", "s2", "batch_norm", "batch_norm_var", "ensemble"}) {
     INFO(name);
     const std::string folder = GRADUS_SOURCE_DIR "/tests/golden/";
     const std::string text = text_of(ir::parse_file(folder + "graphs/" + name + ".gr"));
@@ -48,6 +50,39 @@ TEST_CASE("placements of published training steps") {
     std::ifstream file(path);
     const std::string golden{std::istreambuf_iterator<char>(file), {}};
     CHECK(text == golden);
+  }
+}
+
+/// What the placements may cost, whatever else the golden texts come to say.
+struct Bound {
+  const char* name;
+  std::array<int, 4> barriers;  // with 2, 4, 16 and 64 workers
+};
+
+TEST_CASE("no placement has more barriers than a programmer would need") {
+  for (const Bound& bound : std::initializer_list<Bound>{{"s0", {1, 1, 1, 1}},
+                                                         {"s1", {1, 1, 1, 2}},
+                                                         {"s2", {1, 1, 1, 1}},
+                                                         {"s3", {1, 1, 1, 4}},
+                                                         {"s3_batch1", {3, 3, 3, 3}},
+                                                         {"clip_adamw", {2, 2, 2, 5}},
+                                                         {"batch_norm", {3, 4, 4, 4}},
+                                                         {"batch_norm_var", {3, 4, 8, 8}},
+                                                         {"transformer", {1, 1, 3, 3}},
+                                                         {"embedding", {1, 1, 1, 1}},
+                                                         {"hessian_vector", {1, 1, 1, 1}},
+                                                         {"chain_10m", {0, 0, 0, 0}},
+                                                         {"accuracy", {0, 0, 0, 0}},
+                                                         {"ensemble", {0, 0, 0, 0}}}) {
+    const std::string path =
+        std::string(GRADUS_SOURCE_DIR "/tests/golden/graphs/") + bound.name + ".gr";
+    const ir::Graph graph = testing::lowered(ir::parse_file(path));
+    constexpr std::array kWorkers{2, 4, 16, 64};
+    for (size_t i = 0; i < kWorkers.size(); ++i) {
+      CAPTURE(bound.name, kWorkers[i]);
+      const PlaceOptions options{.workers = kWorkers[i], .grouping = LeafGrouping::Tight};
+      CHECK(placed(graph, options).barriers <= bound.barriers[i]);
+    }
   }
 }
 
