@@ -1,19 +1,21 @@
 // The placements of published training steps: carriers, barriers, regions, leaves, what is stored
-// whole. The graphs were traced and differentiated by JAX (tests/golden/jaxpr_to_gr.py). With
-// UPDATE_GOLDEN=1 in the environment the texts are written anew, to be reviewed.
+// whole. The graphs were traced and differentiated by JAX (tests/golden/jaxpr_to_gr.py).
 #include <fmt/format.h>
 
 #include <array>
 #include <catch2/catch_test_macros.hpp>
-#include <cstdlib>
-#include <fstream>
 
 #include "compiler/ir/parse.h"
 #include "compiler/transforms/passes.h"
 #include "tests/schedule/compare.h"
+#include "tests/support/golden.h"
 
 namespace gradus::schedule {
 namespace {
+
+ir::Graph golden_graph(const std::string& name) {
+  return ir::parse_file(GRADUS_SOURCE_DIR "/tests/golden/graphs/" + name + ".gr");
+}
 
 Schedule placed(const ir::Graph& graph, const PlaceOptions& options) {
   Schedule s = translate(graph);
@@ -43,13 +45,8 @@ TEST_CASE("placements of published training steps") {
        {"s3", "s1", "s4", "clip_adamw", "transformer", "chain_10m", "accuracy", "embedding",
         "s3_batch1", "hessian_vector", "s0", "s2", "batch_norm", "batch_norm_var", "ensemble"}) {
     INFO(name);
-    const std::string folder = GRADUS_SOURCE_DIR "/tests/golden/";
-    const std::string text = text_of(ir::parse_file(folder + "graphs/" + name + ".gr"));
-    const std::string path = folder + "schedules/" + name + ".txt";
-    if (std::getenv("UPDATE_GOLDEN")) std::ofstream(path) << text;
-    std::ifstream file(path);
-    const std::string golden{std::istreambuf_iterator<char>(file), {}};
-    CHECK(text == golden);
+    const std::string text = text_of(golden_graph(name));
+    CHECK(text == testing::golden(std::string("schedules/") + name + ".txt", text));
   }
 }
 
@@ -74,9 +71,7 @@ TEST_CASE("no placement has more barriers than a programmer would need") {
                                                          {"chain_10m", {0, 0, 0, 0}},
                                                          {"accuracy", {0, 0, 0, 0}},
                                                          {"ensemble", {0, 0, 0, 0}}}) {
-    const std::string path =
-        std::string(GRADUS_SOURCE_DIR "/tests/golden/graphs/") + bound.name + ".gr";
-    const ir::Graph graph = testing::lowered(ir::parse_file(path));
+    const ir::Graph graph = testing::lowered(golden_graph(bound.name));
     constexpr std::array kWorkers{2, 4, 16, 64};
     for (size_t i = 0; i < kWorkers.size(); ++i) {
       CAPTURE(bound.name, kWorkers[i]);
@@ -122,8 +117,7 @@ void check_leaf(const Schedule& s, const std::vector<int>& leaf) {
 TEST_CASE("a leaf has one product, with elementwise ops at its points") {
   for (const char* name : {"s3", "s1", "clip_adamw", "transformer", "embedding"}) {
     INFO(name);
-    const std::string path = std::string(GRADUS_SOURCE_DIR "/tests/golden/graphs/") + name + ".gr";
-    const Schedule s = placed(testing::lowered(ir::parse_file(path)), {});
+    const Schedule s = placed(testing::lowered(golden_graph(name)), {});
     for (const Region& region : s.regions) {
       for (const auto& leaf : region.leaves)
         check_leaf(s, leaf);
