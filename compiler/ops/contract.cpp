@@ -7,7 +7,7 @@
 #include "compiler/ops/axes.h"
 #include "compiler/ops/build.h"
 #include "compiler/ops/families.h"
-#include "compiler/ops/reference_view.h"
+#include "compiler/ops/reference_product.h"
 
 namespace gradus::ops {
 
@@ -121,53 +121,6 @@ Space dot_space(const SpaceContext& c) {
   space.operands = {lhs, rhs};
   space.flops = 2;
   return space;
-}
-
-std::vector<RefArray> reference_dot(const ReferenceContext& c) {
-  const Space space = dot_space({c, std::vector{c.in[0].type, c.in[1].type}, c.out_types});
-  const auto lhs_strides = strides_of(c.in[0].type.shape);
-  const auto rhs_strides = strides_of(c.in[1].type.shape);
-  // Strides of the operands along the axes of the space.
-  std::vector<int64_t> lhs(space.extents.size()), rhs(space.extents.size());
-  for (size_t d = 0; d < lhs_strides.size(); ++d) {
-    lhs[static_cast<size_t>(space.operands[0][d].terms[0].first)] = lhs_strides[d];
-  }
-  for (size_t d = 0; d < rhs_strides.size(); ++d) {
-    rhs[static_cast<size_t>(space.operands[1][d].terms[0].first)] = rhs_strides[d];
-  }
-  const auto parallel = static_cast<size_t>(space.parallel);
-  const Shape inner(std::span(space.extents).subspan(parallel));
-  RefArray out = make_reference(c.out_types[0]);
-  for_each_index(out.type.shape, [&](std::span<const int64_t> index, int64_t to) {
-    int64_t l0 = 0, r0 = 0;
-    for (size_t a = 0; a < parallel; ++a) {
-      l0 += index[a] * lhs[a];
-      r0 += index[a] * rhs[a];
-    }
-    double real = 0;
-    uint64_t integer = 0;
-    for_each_index(inner, [&](std::span<const int64_t> k, int64_t) {
-      int64_t l = l0, r = r0;
-      for (size_t a = 0; a < k.size(); ++a) {
-        l += k[a] * lhs[parallel + a];
-        r += k[a] * rhs[parallel + a];
-      }
-      const auto i = static_cast<size_t>(l), j = static_cast<size_t>(r);
-      if (is_float(out.type.dtype)) {
-        real += c.in[0].real[i] * c.in[1].real[j];
-      } else {
-        integer +=
-            static_cast<uint64_t>(c.in[0].integer[i]) * static_cast<uint64_t>(c.in[1].integer[j]);
-      }
-    });
-    if (is_float(out.type.dtype)) {
-      out.real[static_cast<size_t>(to)] = real;
-    } else {
-      out.integer[static_cast<size_t>(to)] =
-          wrap_integer(out.type.dtype, static_cast<int64_t>(integer));
-    }
-  });
-  return {out};
 }
 
 /// The cotangent of one operand is a dot of the result's cotangent with the other operand: over the
@@ -304,7 +257,10 @@ OpDef dot_row() {
   op.linear = {0, 1};
   op.multilinear = true;
   op.infer = infer_dot;
-  op.reference = reference_dot;
+  op.reference = [](const ReferenceContext& c) {
+    const std::vector types{c.in[0].type, c.in[1].type};
+    return reference_product(c, dot_space({c, types, c.out_types}));
+  };
   op.space = dot_space;
   op.transpose = transpose_dot;
   op.batch = batch_dot;

@@ -14,7 +14,7 @@
 #include "compiler/ops/axes.h"
 #include "compiler/ops/build.h"
 #include "compiler/ops/families.h"
-#include "compiler/ops/reference_view.h"
+#include "compiler/ops/reference_product.h"
 
 namespace gradus::ops {
 
@@ -153,51 +153,6 @@ Space conv_space(const SpaceContext& c) {
   return space;
 }
 
-/// Where an operand is read at a point of the space; negative outside.
-int64_t offset_of(const std::vector<DimIndex>& dims, const Shape& shape,
-                  std::span<const int64_t> point) {
-  int64_t offset = 0;
-  for (int d = 0; d < shape.rank(); ++d) {
-    int64_t at = dims[d].constant;
-    for (auto [axis, factor] : dims[d].terms) at += point[axis] * factor;
-    if (at < 0 || at >= shape[d]) return -1;
-    offset = offset * shape[d] + at;
-  }
-  return offset;
-}
-
-std::vector<RefArray> reference_conv(const ReferenceContext& c) {
-  const Space space = conv_space({c, std::vector{c.in[0].type, c.in[1].type}, c.out_types});
-  const auto parallel = static_cast<size_t>(space.parallel);
-  const Shape inner(std::span(space.extents).subspan(parallel));
-  RefArray out = make_reference(c.out_types[0]);
-  std::vector<int64_t> point(space.extents.size());
-  for_each_index(out.type.shape, [&](std::span<const int64_t> index, int64_t to) {
-    std::ranges::copy(index, point.begin());
-    double real = 0;
-    uint64_t integer = 0;
-    for_each_index(inner, [&](std::span<const int64_t> k, int64_t) {
-      std::ranges::copy(k, point.begin() + static_cast<std::ptrdiff_t>(parallel));
-      const int64_t l = offset_of(space.operands[0], c.in[0].type.shape, point);
-      const int64_t r = offset_of(space.operands[1], c.in[1].type.shape, point);
-      if (l < 0) return;
-      const auto i = static_cast<size_t>(l), j = static_cast<size_t>(r);
-      if (is_float(out.type.dtype)) {
-        real += c.in[0].real[i] * c.in[1].real[j];
-      } else {
-        integer +=
-            static_cast<uint64_t>(c.in[0].integer[i]) * static_cast<uint64_t>(c.in[1].integer[j]);
-      }
-    });
-    if (is_float(out.type.dtype)) {
-      out.real[static_cast<size_t>(to)] = real;
-    } else {
-      set_number(out, to, static_cast<int64_t>(integer));
-    }
-  });
-  return {out};
-}
-
 /// The input's cotangent: the result's, spread out by the stride, under the flipped kernel.
 Value transpose_lhs(const TransposeContext& c, const Window& w) {
   Builder& b = c.b;
@@ -278,7 +233,10 @@ OpDef conv_row() {
   op.linear = {0, 1};
   op.multilinear = true;
   op.infer = infer_conv;
-  op.reference = reference_conv;
+  op.reference = [](const ReferenceContext& c) {
+    const std::vector types{c.in[0].type, c.in[1].type};
+    return reference_product(c, conv_space({c, types, c.out_types}));
+  };
   op.space = conv_space;
   op.transpose = transpose_conv;
   op.batch = batch_conv;
