@@ -127,7 +127,7 @@ void run(const example::Arguments& arguments, const Settings& settings) {
        train::stop_at("test_accuracy", 0.999),
        train::save_best(best, file, [&] { return state.params; }),
        train::reduce_on_plateau(
-           best, {.patience = 5, .factor = 0.1, .minimum = 1e-6},
+           best, {.factor = 0.1, .patience = 5, .min_value = 3e-7},  // four times at most
            [&] { return optim::hyperparameter(state.optimizer, "learning_rate").item<double>(); },
            [&](double rate) {
              std::printf("no improvement for 5 epochs: learning rate %g\n", rate);

@@ -129,32 +129,30 @@ CallbackPtr curve_picture(std::string path, std::vector<std::string> metrics, st
 
 // ------------------------------------------------------------------------------------ the best yet
 
-bool Best::improves(double value) const {
-  if (std::isnan(value)) return false;
-  if (epoch_ == 0) return true;
-  const double gain = options_.direction == Direction::Higher ? value - value_ : value_ - value;
-  return gain > options_.margin || (options_.ties_count && options_.margin == 0 && gain == 0);
-}
+Best::Best(std::string metric, Options options)
+    : metric_(std::move(metric)),
+      so_far_({.direction = options.direction,
+               .absolute = options.margin,
+               .ties_count = options.ties_count}) {}
 
 void Best::observe(const Loop& loop) {
   const History::Row& row = loop.history().last();
   if (row.epoch == observed_) return;
   observed_ = row.epoch;
-  const double value = row[metric_];
-  is_new_ = improves(value);
-  if (!is_new_) return;
-  value_ = value;
-  epoch_ = since_ = row.epoch;
+  is_new_ = so_far_.observe(row[metric_]);
+  if (is_new_) epoch_ = row.epoch;
 }
 
 std::string Best::remembered() const {
-  return fmt::format("{} {} {} {}", value_, epoch_, observed_, since_);
+  const int waited = so_far_.without() - so_far_.cooling();
+  return fmt::format("{} {} {} {}", so_far_.value(), epoch_, observed_, observed_ - waited);
 }
 
 void Best::restore(const std::string& text) {
   std::istringstream in(text);
   std::string value;
-  in >> value >> epoch_ >> observed_ >> since_;
+  int since = 0;
+  in >> value >> epoch_ >> observed_ >> since;
   if (!in) {
     throw DataError({.op = "train",
                      .what = fmt::format("a checkpoint's record of the best epoch is broken; got "
@@ -162,7 +160,8 @@ void Best::restore(const std::string& text) {
                                          text),
                      .remedy = "delete the checkpoint"});
   }
-  value_ = std::strtod(value.c_str(), nullptr);
+  const int waited = observed_ - since;
+  so_far_.restore(std::strtod(value.c_str(), nullptr), waited, -waited);
   is_new_ = epoch_ == observed_;
 }
 
@@ -202,19 +201,16 @@ class EarlyStopping final : public WithBest {
 
 class ReduceOnPlateau final : public WithBest {
  public:
-  ReduceOnPlateau(BestPtr best, PlateauOptions options, std::function<double()> get,
+  ReduceOnPlateau(BestPtr best, optim::PlateauOptions options, std::function<double()> get,
                   std::function<void(double)> set)
       : WithBest(std::move(best)), options_(options), get_(std::move(get)), set_(std::move(set)) {}
   void react(Loop&) override {
-    if (best_->epochs_without() < options_.patience) return;
-    const double value = get_();
-    if (value <= options_.minimum) return;
-    set_(value * options_.factor);
-    best_->wait_again();
+    const auto value = optim::reduced(get_(), best_->so_far(), options_);
+    if (value) set_(*value);
   }
 
  private:
-  PlateauOptions options_;
+  optim::PlateauOptions options_;
   std::function<double()> get_;
   std::function<void(double)> set_;
 };
@@ -252,8 +248,10 @@ CallbackPtr stop_at(std::string metric, double value, Direction direction) {
   });
 }
 
-CallbackPtr reduce_on_plateau(BestPtr best, PlateauOptions options, std::function<double()> get,
-                              std::function<void(double)> set) {
+CallbackPtr reduce_on_plateau(BestPtr best, optim::PlateauOptions options,
+                              std::function<double()> get, std::function<void(double)> set,
+                              SourcePos where) {
+  optim::check(options, where);
   return std::make_shared<ReduceOnPlateau>(std::move(best), options, std::move(get),
                                            std::move(set));
 }

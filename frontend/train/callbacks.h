@@ -4,10 +4,10 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <string>
 
+#include <gradus/optim/plateau.h>
 #include <gradus/train/loop.h>
 
 namespace gradus::train {
@@ -53,7 +53,7 @@ CallbackPtr curve_picture(std::string path, std::vector<std::string> metrics, st
 // ------------------------------------------------------------------------------- the best epoch
 // yet
 
-enum class Direction : uint8_t { Higher, Lower };
+using optim::Direction;
 
 /// Follows a metric of the history. Several callbacks may share one, and then share its count of
 /// epochs without improvement; one alone has that for itself.
@@ -67,7 +67,7 @@ class Best {
     double margin = 0;
   };
 
-  Best(std::string metric, Options options) : metric_(std::move(metric)), options_(options) {}
+  Best(std::string metric, Options options);
 
   /// Looks at the last epoch; a second call for the same epoch does nothing.
   void observe(const Loop& loop);
@@ -75,21 +75,18 @@ class Best {
   bool is_new() const { return is_new_; }
   /// 0 and NaN before the first.
   int epoch() const { return epoch_; }
-  double value() const { return value_; }
-  /// Epochs since the last improvement, or since wait_again().
-  int epochs_without() const { return observed_ - since_; }
-  void wait_again() { since_ = observed_; }
+  double value() const { return so_far_.value(); }
+  /// Epochs since the last improvement, and what makes that begin again.
+  int epochs_without() const { return so_far_.without(); }
+  optim::BestSoFar& so_far() { return so_far_; }
 
   std::string remembered() const;
   void restore(const std::string& text);
 
  private:
-  bool improves(double value) const;
-
   std::string metric_;
-  Options options_;
-  double value_ = std::numeric_limits<double>::quiet_NaN();
-  int epoch_ = 0, observed_ = 0, since_ = 0;
+  optim::BestSoFar so_far_;
+  int epoch_ = 0, observed_ = 0;
   bool is_new_ = false;
 };
 using BestPtr = std::shared_ptr<Best>;
@@ -102,17 +99,12 @@ CallbackPtr early_stopping(BestPtr best, int patience);
 /// Stops when a metric is at least (at most, for Direction::Lower) `value`.
 CallbackPtr stop_at(std::string metric, double value, Direction direction = Direction::Higher);
 
-struct PlateauOptions {
-  /// Epochs without improvement before a change.
-  int patience = 10;
-  double factor = 0.1;
-  /// Not changed any more at or below this.
-  double minimum = 0;
-};
-/// Multiplies a setting, the learning rate as a rule, when there is no improvement, and starts to
-/// wait anew (for all that share `best`). `get` reads it and `set` changes it in the state.
-CallbackPtr reduce_on_plateau(BestPtr best, PlateauOptions options, std::function<double()> get,
-                              std::function<void(double)> set);
+/// Reduces a setting, the learning rate as a rule, when there is no improvement, and starts to wait
+/// anew (for all that share `best`). `get` reads it and `set` changes it in the state. ValueError
+/// for options that optim::check() refuses.
+CallbackPtr reduce_on_plateau(BestPtr best, optim::PlateauOptions options,
+                              std::function<double()> get, std::function<void(double)> set,
+                              SourcePos where = SourcePos::here());
 
 /// After an improvement (ties too, unless `best` says otherwise) calls write(path, facts): "epoch"
 /// and every metric of that epoch.

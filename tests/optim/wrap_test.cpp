@@ -177,10 +177,10 @@ TEST_CASE("the learning rate falls where learning stops") {
   CHECK(!plateau.update(state, 3));
   CHECK(!plateau.update(state, 2));
   CHECK(!plateau.update(state, 2));
-  CHECK(plateau.bad() == 1);
+  CHECK(plateau.best().without() == 1);
   CHECK(plateau.update(state, std::numeric_limits<double>::quiet_NaN()));
   CHECK(rate() == 0.5);
-  CHECK(plateau.best() == 2);
+  CHECK(plateau.best().value() == 2);
   CHECK(!plateau.update(state, 2));  // cooling
   CHECK(!plateau.update(state, 2));
 
@@ -193,10 +193,11 @@ TEST_CASE("the learning rate falls where learning stops") {
   CHECK(resumed.update(state, 1));
   CHECK(rate() == 0.2);
   CHECK(!resumed.update(state, 1));
+  CHECK(!resumed.update(state, 1));  // it is as small as may be
   CHECK(!resumed.update(state, 1));
   CHECK(rate() == 0.2);
 
-  ReduceOnPlateau rising({.patience = 1, .larger_is_better = true});
+  ReduceOnPlateau rising({.patience = 1}, {.direction = Direction::Higher});
   CHECK(!rising.update(state, 0.5));
   CHECK(!rising.update(state, 0.6));
   CHECK(rising.update(state, 0.6));

@@ -60,7 +60,7 @@ TEST_CASE("a plateau lowers the learning rate, which compiles nothing again") {
   train::Loop loop(
       {.epochs = 11},
       {train::reduce_on_plateau(
-           best, {.patience = 2, .factor = 0.1, .minimum = 1e-3},
+           best, {.factor = 0.1, .patience = 2, .min_value = 1e-3},
            [&] { return fit.rate.item<float>(); },
            [&](double rate) { fit.rate = Tensor(static_cast<float>(rate)); }),
        train::each_epoch([&](train::Loop&) { rates.push_back(fit.rate.item<float>()); })});
@@ -75,11 +75,12 @@ TEST_CASE("a plateau lowers the learning rate, which compiles nothing again") {
       {.epochs = 9},
       {train::reduce_on_plateau(
            train::best_of("score", {.ties_count = false}),
-           {.patience = 2, .factor = 0.1, .minimum = 2e-3}, [&] { return fit.rate.item<float>(); },
+           {.factor = 0.1, .patience = 2, .min_value = 2e-3},
+           [&] { return fit.rate.item<float>(); },
            [&](double rate) { fit.rate = Tensor(static_cast<float>(rate)); }),
        train::each_epoch([&](train::Loop&) { rates.push_back(fit.rate.item<float>()); })});
   falling.run(fit, points(), step, [&](const Fit&) { return train::Metrics{{"score", 1.0}}; });
-  const std::vector<float> expected = {0.1f, 0.1f, 1e-2f, 1e-2f, 1e-3f, 1e-3f, 1e-3f, 1e-3f, 1e-3f};
+  const std::vector<float> expected = {0.1f, 0.1f, 1e-2f, 1e-2f, 2e-3f, 2e-3f, 2e-3f, 2e-3f, 2e-3f};
   for (size_t i = 0; i < expected.size(); ++i)
     CHECK(std::abs(rates[i] - expected[i]) < 1e-6f * expected[i] + 1e-9f);
   CHECK(step.compilations() == 1);
@@ -91,7 +92,7 @@ TEST_CASE("callbacks that share a Best share its count, as in Flux's model zoo")
   const auto best = train::best_of("score");
   train::Loop loop({.epochs = 20},
                    {train::reduce_on_plateau(
-                        best, {.patience = 2, .factor = 0.1, .minimum = 0.05},
+                        best, {.factor = 0.1, .patience = 2, .min_value = 0.05},
                         [&] { return fit.rate.item<float>(); },
                         [&](double rate) { fit.rate = Tensor(static_cast<float>(rate)); }),
                     train::early_stopping(best, 3)});
