@@ -22,7 +22,7 @@ namespace {
 
 struct Library {
   std::mutex mutex;
-  std::unordered_map<std::string, CompiledKernel> kernels;  // by key: text and target
+  std::unordered_map<std::string, CompiledKernel> kernels;  // by key: content and target
   LibraryStatistics statistics;
 };
 
@@ -32,9 +32,10 @@ Library& library() {
   return l;
 }
 
-std::string key_of(const loop::Kernel& kernel, const CpuTarget& target) {
-  return to_string(kernel) + "\n" + target.triple + " " + target.cpu + " " + target.features +
-         " llvm " + llvm_version() + " gradus " + build_id();
+/// What machine code depends on beside the kernel.
+std::string text_of(const CpuTarget& target) {
+  return "\n" + target.triple + " " + target.cpu + " " + target.features + " llvm " +
+         llvm_version() + " gradus " + build_id();
 }
 
 /// A kernel that is not in memory. Its name is a hash of its key: distinct in every object.
@@ -111,7 +112,7 @@ std::vector<Batch> emit_batches(std::vector<Missing> missing, const CpuTarget& t
   std::vector<Batch> batches(missing.size() > 1 && available_processors() > 1 ? 2 : 1);
   std::vector<size_t> length(batches.size());
   for (Missing& m : missing) {
-    // The longest first, to the shorter batch: text length is a fair measure of the work.
+    // The longest first, to the shorter batch: its length is a fair measure of the work.
     const size_t b = std::ranges::min_element(length) - length.begin();
     length[b] += m.key.size();
     batches[b].kernels.push_back(std::move(m));
@@ -142,12 +143,13 @@ std::vector<CompiledKernel> compile_kernels(std::span<const loop::Kernel* const>
   Library& l = library();
   std::vector<std::string> keys;
   std::vector<Missing> missing;
+  const std::string machine = text_of(target);
   {
     std::scoped_lock lock(l.mutex);
     std::set<std::string_view> wanted;
     keys.reserve(kernels.size());  // the views above stay valid
     for (const loop::Kernel* k : kernels) {
-      keys.push_back(key_of(*k, target));
+      keys.push_back(loop::key_of(*k) + machine);
       const std::string& key = keys.back();
       if (l.kernels.contains(key)) {
         ++l.statistics.in_memory;

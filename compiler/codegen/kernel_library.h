@@ -16,8 +16,8 @@ struct CompiledKernel {
   std::shared_ptr<const LinkedCode> code;  // keeps the function alive
 };
 
-/// One entry per kernel. Kernels of equal text are one function; what is not in memory comes from the
-/// disk cache (key: text, processor, LLVM version), the rest is compiled, on two threads if there is
+/// One entry per kernel. Kernels of equal content are one function; what is not in memory comes from the
+/// disk cache (key: content, processor, LLVM version), the rest is compiled, on two threads if there is
 /// much of it.
 std::vector<CompiledKernel> compile_kernels(std::span<const loop::Kernel* const> kernels,
                                             const CpuTarget& target);

@@ -9,16 +9,33 @@ namespace gradus::ir {
 
 using ops::OpDef;
 
+namespace {
+
+/// All results of node n.
+std::vector<Value> results_of(const Graph& graph, NodeId n) {
+  std::vector<Value> values(graph.results(n));
+  for (uint32_t i = 0; i < values.size(); ++i) values[i] = {n, i};
+  return values;
+}
+
+AttrsPtr shared(Attrs attrs) {
+  return attrs.empty() ? nullptr : std::make_shared<const Attrs>(std::move(attrs));
+}
+
+}  // namespace
+
 Builder::Builder(std::string name, Mode mode) : mode_(mode) {
   graph_.name_ = std::move(name);
-  graph_.attrs_.emplace_back();
+  static const AttrsPtr none = std::make_shared<const Attrs>();
+  graph_.attrs_.push_back(none);
   graph_.sources_.emplace_back();
 }
 
 Value Builder::parameter(Type type, std::string name) {
   static const OpDef& op = ops::op_named("parameter");
   const auto index = static_cast<int64_t>(graph_.inputs_.size());
-  const Value v{append(op, {}, {index}, {&type, 1}), 0};
+  const Type* result = &type;
+  const Value v{append(op, {}, shared({index}), {&result, 1}), 0};
   graph_.inputs_.push_back(v);
   graph_.input_names_.push_back(std::move(name));
   return v;
@@ -37,15 +54,32 @@ const Literal* Builder::literal(Value v) const {
 
 std::vector<Value> Builder::add_node(const OpDef& op, std::span<const Value> operands,
                                      Attrs attrs) {
+  return insert(op, operands, shared(std::move(attrs)), {});
+}
+
+std::vector<Value> Builder::insert(const OpDef& op, std::span<const Value> operands,
+                                   AttrsPtr shared_attrs, Known known) {
+  if (!shared_attrs) shared_attrs = graph_.attrs_[0];
+  const Attrs& attrs = *shared_attrs;
   GRADUS_CHECK(attrs.size() == op.attributes.size(), op.name);
   GRADUS_CHECK(op.operands < 0 || static_cast<size_t>(op.operands) == operands.size(), op.name);
+  // A copy: the operands may lie in the graph, which grows.
   std::vector<Value> in(operands.begin(), operands.end());
-  std::vector<Type> types;
-  for (Value v : in) {
-    GRADUS_CHECK(v.node < graph_.size(), op.name);
-    types.push_back(type(v));
+  for (Value v : in) GRADUS_CHECK(v.node < graph_.size(), op.name);
+  std::vector<Type> inferred;
+  std::vector<const Type*> results;
+  if (known.graph) {
+    results.reserve(known.graph->results(known.n));
+    for (uint32_t i = 0; i < known.graph->results(known.n); ++i) {
+      results.push_back(&known.graph->type({known.n, i}));
+    }
+  } else {
+    std::vector<Type> types;
+    types.reserve(in.size());
+    for (Value v : in) types.push_back(type(v));
+    inferred = op.infer({{op, attrs}, types, source()});
+    for (const Type& t : inferred) results.push_back(&t);
   }
-  const auto results = op.infer({{op, attrs}, types, source()});
   const bool free = !op.effect && !op.opaque && mode_ == Mode::Reduce;
   if (free && op.commutative && in.size() >= 2 && graph_.value_index(in[1]) < graph_.value_index(in[0])) {
     std::swap(in[0], in[1]);
@@ -58,18 +92,12 @@ std::vector<Value> Builder::add_node(const OpDef& op, std::span<const Value> ope
   }
   const size_t key = free ? key_of(op, in, attrs) : 0;
   if (free) {
-    for (auto [it, end] = numbered_.equal_range(key); it != end; ++it) {
-      if (!same_node(it->second, op, in, attrs)) continue;
-      std::vector<Value> found;
-      for (uint32_t i = 0; i < graph_.results(it->second); ++i) found.push_back({it->second, i});
-      return found;
-    }
+    const NodeId n = numbered_.find(key, [&](NodeId m) { return same_node(m, op, in, attrs); });
+    if (n != HashIndex::kNone) return results_of(graph_, n);
   }
-  const NodeId n = append(op, in, std::move(attrs), results);
-  if (free) numbered_.emplace(key, n);
-  std::vector<Value> values;
-  for (uint32_t i = 0; i < results.size(); ++i) values.push_back({n, i});
-  return values;
+  const NodeId n = append(op, in, std::move(shared_attrs), results);
+  if (free) numbered_.insert(key, n);
+  return results_of(graph_, n);
 }
 
 Value Builder::add(const OpDef& op, std::span<const Value> operands, Attrs attrs) {
@@ -78,8 +106,8 @@ Value Builder::add(const OpDef& op, std::span<const Value> operands, Attrs attrs
   return values[0];
 }
 
-NodeId Builder::append(const OpDef& op, std::span<const Value> operands, Attrs attrs,
-                       std::span<const Type> results) {
+NodeId Builder::append(const OpDef& op, std::span<const Value> operands, AttrsPtr attrs,
+                       std::span<const Type* const> results) {
   Graph& g = graph_;
   Node node{.op = &op,
             .first_operand = static_cast<uint32_t>(g.operands_.size()),
@@ -88,24 +116,23 @@ NodeId Builder::append(const OpDef& op, std::span<const Value> operands, Attrs a
             .source = source_,
             .operands = static_cast<uint16_t>(operands.size()),
             .results = static_cast<uint16_t>(results.size())};
-  if (!attrs.empty()) {
+  if (!attrs->empty()) {
     node.attrs = static_cast<uint32_t>(g.attrs_.size());
     g.attrs_.push_back(std::move(attrs));
   }
   g.operands_.insert(g.operands_.end(), operands.begin(), operands.end());
-  for (const Type& t : results) g.results_.push_back(type_index(t));
+  for (const Type* t : results) g.results_.push_back(type_index(*t));
   g.nodes_.push_back(node);
   return static_cast<NodeId>(g.nodes_.size() - 1);
 }
 
 uint32_t Builder::type_index(const Type& type) {
   const size_t h = hash_of(type);
-  for (auto [it, end] = type_index_.equal_range(h); it != end; ++it) {
-    if (graph_.types_[it->second] == type) return it->second;
-  }
+  uint32_t index = types_.find(h, [&](uint32_t i) { return graph_.types_[i] == type; });
+  if (index != HashIndex::kNone) return index;
   graph_.types_.push_back(type);
-  const auto index = static_cast<uint32_t>(graph_.types_.size() - 1);
-  type_index_.emplace(h, index);
+  index = static_cast<uint32_t>(graph_.types_.size() - 1);
+  types_.insert(h, index);
   return index;
 }
 
@@ -130,13 +157,19 @@ size_t Builder::key_of(const OpDef& op, std::span<const Value> operands, const A
 bool Builder::same_node(NodeId n, const OpDef& op, std::span<const Value> operands,
                         const Attrs& attrs) const {
   return &graph_.op(n) == &op && std::ranges::equal(graph_.operands(n), operands) &&
-         std::ranges::equal(graph_.attrs(n), attrs,
-                            [](const Attr& a, const Attr& b) { return equal(a, b); });
+         (&graph_.attrs(n) == &attrs ||
+          std::ranges::equal(graph_.attrs(n), attrs,
+                             [](const Attr& a, const Attr& b) { return equal(a, b); }));
 }
 
 std::vector<Value> Builder::copy_node(const Graph& from, NodeId n, std::span<const Value> operands) {
   if (from.source(n)) set_source(from.source(n));
-  return add_node(from.op(n), operands, from.attrs(n));
+  const auto old = from.operands(n);
+  bool same_types = old.size() == operands.size();
+  for (size_t i = 0; same_types && i < old.size(); ++i) {
+    same_types = type(operands[i]) == from.type(old[i]);
+  }
+  return insert(from.op(n), operands, from.shared_attrs(n), same_types ? Known{&from, n} : Known{});
 }
 
 std::vector<Value> Builder::inline_graph(const Graph& graph, std::span<const Value> inputs) {
@@ -159,7 +192,7 @@ Graph Builder::finish(std::span<const Value> outputs, std::vector<std::string> o
   graph_.outputs_.assign(outputs.begin(), outputs.end());
   output_names.resize(outputs.size());
   graph_.output_names_ = std::move(output_names);
-  numbered_.clear();
+  numbered_ = {};
   return std::move(graph_);
 }
 

@@ -2,9 +2,8 @@
 // pass has to run "CSE first". Folding runs exact operations only, on at most 64 elements.
 #pragma once
 
-#include <unordered_map>
-
 #include "compiler/ir/graph.h"
+#include "runtime/hash_index.h"
 
 namespace gradus::ir {
 
@@ -39,7 +38,7 @@ class Builder {
   /// The graph so far: types, operands, attributes of the nodes that exist.
   const Graph& graph() const { return graph_; }
   const Type& type(Value v) const { return graph_.type(v); }
-  /// The literal if v is a constant, else nullptr.
+  /// The literal if v is a constant, else nullptr. It stays where it is while the graph grows.
   const Literal* literal(Value v) const;
 
   /// Appends copies of all nodes of `graph` with its inputs replaced; returns its outputs' copies.
@@ -51,9 +50,16 @@ class Builder {
   Graph finish(std::span<const Value> outputs, std::vector<std::string> output_names = {});
 
  private:
+  /// Result types: those of node n of a graph where the operands have the same types.
+  struct Known {
+    const Graph* graph = nullptr;
+    NodeId n = 0;
+  };
+  std::vector<Value> insert(const ops::OpDef& op, std::span<const Value> operands, AttrsPtr attrs,
+                            Known known);
   uint32_t type_index(const Type& type);
-  NodeId append(const ops::OpDef& op, std::span<const Value> operands, Attrs attrs,
-                std::span<const Type> results);
+  NodeId append(const ops::OpDef& op, std::span<const Value> operands, AttrsPtr attrs,
+                std::span<const Type* const> results);
   size_t key_of(const ops::OpDef& op, std::span<const Value> operands, const Attrs& attrs) const;
   bool same_node(NodeId n, const ops::OpDef& op, std::span<const Value> operands,
                  const Attrs& attrs) const;
@@ -61,8 +67,8 @@ class Builder {
   Graph graph_;
   Mode mode_;
   uint32_t source_ = 0;
-  std::unordered_multimap<size_t, NodeId> numbered_;
-  std::unordered_multimap<size_t, uint32_t> type_index_;
+  HashIndex numbered_;  // nodes
+  HashIndex types_;     // of the graph
 };
 
 /// Maps values of one graph to values of a graph under construction.
@@ -75,8 +81,8 @@ class ValueMap {
     for (uint32_t i = 0; i < results.size(); ++i) (*this)[Value{n, i}] = results[i];
   }
   std::vector<Value> all(std::span<const Value> from) const {
-    std::vector<Value> to;
-    for (Value v : from) to.push_back((*this)[v]);
+    std::vector<Value> to(from.size());
+    for (size_t i = 0; i < from.size(); ++i) to[i] = (*this)[from[i]];
     return to;
   }
 

@@ -123,19 +123,17 @@ std::vector<Value> fold_layout(Builder& builder, const OpDef& op, const Attrs& a
 }  // namespace
 
 std::vector<Value> fold(Builder& builder, const OpDef& op, std::span<const Value> operands,
-                        const Attrs& attrs, std::span<const Type> results) {
+                        const Attrs& attrs, std::span<const Type* const> result_types) {
   if (operands.empty()) return {};
-  std::vector<const Literal*> in;
-  for (Value v : operands) {
-    in.push_back(builder.literal(v));
-    if (!in.back()) return {};
+  if (!std::ranges::all_of(operands, [&](Value v) { return builder.literal(v) != nullptr; })) {
+    return {};
   }
-  // Literals lie in the graph, which grows while the results are added.
-  std::vector<Literal> copies;
-  for (const Literal* l : in)
-    copies.push_back(*l);
-  for (size_t i = 0; i < in.size(); ++i)
-    in[i] = &copies[i];
+  std::vector<const Literal*> in;
+  for (Value v : operands)
+    in.push_back(builder.literal(v));
+  std::vector<Type> results;
+  for (const Type* t : result_types)
+    results.push_back(*t);
   if (op.family == ops::Family::Elementwise && op.scalar) {
     return fold_elements(builder, op, attrs, in, results);
   }

@@ -9,6 +9,6 @@ namespace gradus::ir {
 /// correctly rounded scalar operation, which every back end computes alike) and at most 64 elements
 /// are computed; else empty. Splats fold as one element whatever their shape.
 std::vector<Value> fold(Builder& builder, const ops::OpDef& op, std::span<const Value> operands,
-                        const Attrs& attrs, std::span<const Type> results);
+                        const Attrs& attrs, std::span<const Type* const> results);
 
 }  // namespace gradus::ir

@@ -26,6 +26,51 @@ std::vector<Type> Graph::output_types() const {
   return types;
 }
 
+Graph without_unused(Graph g) {
+  std::vector<bool> live(g.size());
+  for (Value v : g.inputs_) live[v.node] = true;
+  for (Value v : g.outputs_) live[v.node] = true;
+  size_t count = 0;
+  for (auto n = static_cast<NodeId>(g.size()); n-- > 0;) {
+    if (g.op(n).effect) live[n] = true;
+    if (!live[n]) continue;
+    ++count;
+    for (Value v : g.operands(n)) live[v.node] = true;
+  }
+  if (count == g.size()) return g;
+  // What stays moves forward in the side arrays; types and positions may be more than are used.
+  std::vector<NodeId> moved(g.size());
+  uint32_t nodes = 0, operands = 0, results = 0, attrs = 1;
+  for (NodeId n = 0; n < g.size(); ++n) {
+    if (!live[n]) continue;
+    Node node = g.nodes_[n];
+    for (uint32_t i = 0; i < node.operands; ++i) {
+      const Value v = g.operands_[node.first_operand + i];
+      g.operands_[operands + i] = {moved[v.node], v.out};
+    }
+    for (uint32_t i = 0; i < node.results; ++i) {
+      g.results_[results + i] = g.results_[node.first_result + i];
+    }
+    if (node.attrs != 0) {
+      if (attrs != node.attrs) g.attrs_[attrs] = std::move(g.attrs_[node.attrs]);
+      node.attrs = attrs++;
+    }
+    node.first_operand = operands;
+    node.first_result = results;
+    operands += node.operands;
+    results += node.results;
+    moved[n] = nodes;
+    g.nodes_[nodes++] = node;
+  }
+  g.nodes_.resize(nodes);
+  g.operands_.resize(operands);
+  g.results_.resize(results);
+  g.attrs_.resize(attrs);
+  for (Value& v : g.inputs_) v.node = moved[v.node];
+  for (Value& v : g.outputs_) v.node = moved[v.node];
+  return g;
+}
+
 std::vector<uint32_t> count_uses(const Graph& graph) {
   std::vector<uint32_t> uses(graph.num_values());
   for (NodeId n = 0; n < graph.size(); ++n) {

@@ -43,6 +43,8 @@ using Ints = std::vector<int64_t>;
 using Attr = std::variant<int64_t, double, Ints, std::string, DType, Literal, GraphPtr>;
 /// In the order of OpDef::attributes.
 using Attrs = std::vector<Attr>;
+/// Attributes never change: copies of a node share them.
+using AttrsPtr = std::shared_ptr<const Attrs>;
 
 struct Node {
   const ops::OpDef* op;
@@ -63,7 +65,8 @@ class Graph {
   uint32_t value_index(Value v) const { return nodes_[v.node].first_result + v.out; }
   uint32_t num_values() const { return static_cast<uint32_t>(results_.size()); }
   const Type& type(Value v) const { return types_[results_[value_index(v)]]; }
-  const Attrs& attrs(NodeId n) const { return attrs_[nodes_[n].attrs]; }
+  const Attrs& attrs(NodeId n) const { return *attrs_[nodes_[n].attrs]; }
+  const AttrsPtr& shared_attrs(NodeId n) const { return attrs_[nodes_[n].attrs]; }
   /// The attribute of that name; T is one of Attr's alternatives.
   template <class T>
   const T& attr(NodeId n, std::string_view name) const {
@@ -85,6 +88,7 @@ class Graph {
 
  private:
   friend class Builder;
+  friend Graph without_unused(Graph graph);
   friend struct BrokenGraph;  // tests of verify make graphs that break its rules
   size_t attr_index(NodeId n, std::string_view name) const;
 
@@ -93,11 +97,14 @@ class Graph {
   std::vector<Value> operands_;
   std::vector<uint32_t> results_;  // indices into types_
   std::vector<Type> types_;        // distinct
-  std::vector<Attrs> attrs_;       // entry 0 is empty
+  std::vector<AttrsPtr> attrs_;    // entry 0 is empty
   std::vector<SourcePos> sources_; // entry 0 is "unknown"
   std::vector<Value> inputs_, outputs_;
   std::vector<std::string> input_names_, output_names_;
 };
+
+/// The graph without the nodes that nothing needs; inputs and effects stay, and the order of nodes.
+Graph without_unused(Graph graph);
 
 /// How many times each value is read, by value_index; outputs count.
 std::vector<uint32_t> count_uses(const Graph& graph);

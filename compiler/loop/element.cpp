@@ -24,20 +24,24 @@ Affine scaled(const Affine& a, int64_t factor) {
 }
 
 Affine plus(const Affine& a, const Affine& b) {
-  std::map<int, int64_t> sum(a.terms.begin(), a.terms.end());
-  for (auto [t, c] : b.terms) sum[t] += c;
   Affine r{.constant = a.constant + b.constant};
-  for (auto [t, c] : sum) {
-    if (c != 0) r.terms.emplace_back(t, c);
+  r.terms.reserve(a.terms.size() + b.terms.size());
+  auto x = a.terms.begin(), y = b.terms.begin();
+  while (x != a.terms.end() || y != b.terms.end()) {
+    if (y == b.terms.end() || (x != a.terms.end() && x->first < y->first)) {
+      r.terms.push_back(*x++);
+    } else if (x == a.terms.end() || y->first < x->first) {
+      r.terms.push_back(*y++);
+    } else {
+      if (x->second + y->second != 0) r.terms.emplace_back(x->first, x->second + y->second);
+      ++x;
+      ++y;
+    }
   }
   return r;
 }
 
-Affine substitute(const Affine& expr, const Point& at) {
-  Affine r{.constant = expr.constant};
-  for (auto [a, c] : expr.terms) r = plus(r, scaled(at[a], c));
-  return r;
-}
+Affine substitute(const Affine& expr, const Point& at) { return schedule::substitute(expr, at); }
 
 std::set<int> axes_of(const ElementBuilder& element, V v) {
   std::set<int> axes;

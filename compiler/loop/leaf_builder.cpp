@@ -68,7 +68,7 @@ std::vector<Stmt> LeafBuilder::if_rest(int leaf_axis, int64_t divisor, std::vect
   if (!is_carrier(leaf_axis)) return body;
   const int once = kernel().add_variable("rest", LoopKind::Serial);
   const int has = arg({ArgRule::Kind::HasRest, divisor, 0, scale_}, "rest");
-  return {make_for(once, {1, has}, std::move(body))};
+  return for_loop(once, {1, has}, std::move(body));
 }
 
 namespace {

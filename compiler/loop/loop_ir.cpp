@@ -162,6 +162,16 @@ Stmt make_for(int variable, Coefficient count, std::vector<Stmt> body) {
   return s;
 }
 
+std::vector<Stmt> body_of(Stmt s) {
+  std::vector<Stmt> body;
+  body.push_back(std::move(s));
+  return body;
+}
+
+std::vector<Stmt> for_loop(int variable, Coefficient count, std::vector<Stmt> body) {
+  return body_of(make_for(variable, count, std::move(body)));
+}
+
 Stmt make_assign(int local, int expr, bool merge) {
   Stmt s{.kind = Stmt::Kind::Assign};
   s.local = local;

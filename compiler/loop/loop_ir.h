@@ -140,11 +140,17 @@ struct Kernel {
 };
 
 Stmt make_for(int variable, Coefficient count, std::vector<Stmt> body);
+/// A body of one statement. (A list in braces would copy it.)
+std::vector<Stmt> body_of(Stmt s);
+/// body_of(make_for(…)).
+std::vector<Stmt> for_loop(int variable, Coefficient count, std::vector<Stmt> body);
 Stmt make_assign(int local, int expr, bool merge = false);
 Stmt make_store(int buffer, Index index, int expr);
 
-/// Everything but the name; equal texts are equal kernels: the key of the kernel cache.
+/// Everything but the name; equal texts are equal kernels.
 std::string to_string(const Kernel& kernel);
+/// The same as bytes, without any names, in a fraction of the time: what kernels are looked up by.
+std::string key_of(const Kernel& kernel);
 /// Throws InternalError naming the first rule that does not hold.
 void verify(const Kernel& kernel);
 

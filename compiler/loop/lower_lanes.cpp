@@ -286,7 +286,7 @@ Leaf LanesLowering::run() {
   }
   const auto over_outer = [&](std::vector<Stmt> body) {
     for (size_t i = loops.size(); i-- > 0;) {
-      body = {make_for(loops[i], leaf_->count(outer_[i], 1), std::move(body))};
+      body = for_loop(loops[i], leaf_->count(outer_[i], 1), std::move(body));
     }
     return body;
   };
@@ -299,7 +299,7 @@ Leaf LanesLowering::run() {
                   : over_outer(blocks(columns, [&] { return blocks(rows, [&] { return tile(); }); }));
   const int64_t step = sums_lanes() ? node_.granule : lanes_;
   const int count = leaf_->carrier_blocks(step);
-  k.body = {make_for(sums_lanes() ? part_ : lane_block_, {1, count}, std::move(body))};
+  k.body = for_loop(sums_lanes() ? part_ : lane_block_, {1, count}, std::move(body));
   return leaf_->finish();
 }
 
@@ -334,7 +334,7 @@ std::vector<Stmt> LanesLowering::blocks(std::span<TiledAxis* const> axes,
 std::vector<Stmt> LanesLowering::over_columns(std::vector<Stmt> body) const {
   for (size_t c = columns_.size(); c-- > 0;) {
     const int v = columns_[c].unrolled;
-    body = {make_for(v, {leaf_->kernel().variables[v].count}, std::move(body))};
+    body = for_loop(v, {leaf_->kernel().variables[v].count}, std::move(body));
   }
   return body;
 }
@@ -346,7 +346,7 @@ std::vector<Stmt> LanesLowering::over_tile(std::vector<Stmt> body) const {
   for (const TiledAxis& c : columns_) columns *= variables[c.unrolled].count;
   const int64_t rows = variables[row_.unrolled].count;
   const auto over_rows = [&](std::vector<Stmt> inner) {
-    return std::vector<Stmt>{make_for(row_.unrolled, {rows}, std::move(inner))};
+    return for_loop(row_.unrolled, {rows}, std::move(inner));
   };
   return rows < columns ? over_columns(over_rows(std::move(body)))
                         : over_rows(over_columns(std::move(body)));
@@ -371,26 +371,26 @@ std::vector<Stmt> LanesLowering::tile() {
       }
       lanes.bound = {1, carrier_count_};
     }
-    std::vector<Stmt> out{std::move(lanes)};
-    if (sums_lanes()) out = {make_for(unit_, {k.variables[unit_].count}, std::move(out))};
+    std::vector<Stmt> out = body_of(std::move(lanes));
+    if (sums_lanes()) out = for_loop(unit_, {k.variables[unit_].count}, std::move(out));
     return out;
   };
   const int acc = k.add_local("acc", node_.dtype, wide);
   std::vector<Stmt> body =
-      over_tile(in_lanes({make_assign(acc, k.constant(node_.dtype, 0))}, false));
+      over_tile(in_lanes(body_of(make_assign(acc, k.constant(node_.dtype, 0))), false));
 
   const auto operands = leaf_->expressions(*element_, std::array{row_value_, column_value_});
   const int sum = k.op(ScalarOp::Fma, {operands[0], operands[1], k.local_value(acc)}, node_.dtype);
-  auto step = over_tile(in_lanes({make_assign(acc, sum, sums_lanes())}, masked_));
+  auto step = over_tile(in_lanes(body_of(make_assign(acc, sum, sums_lanes())), masked_));
   if (sums_lanes()) {
     const int64_t count = node_.granule / kCanonicalLanes;
-    step = {make_for(lane_block_, leaf_->constant_arg(count, "blocks", lane_axis_), std::move(step))};
+    step = for_loop(lane_block_, leaf_->constant_arg(count, "blocks", lane_axis_), std::move(step));
   }
   for (size_t r = reduced_.size(); r-- > 0;) {
     const Coefficient count = reduced_[r].unrolled
                                   ? Coefficient{reduced_[r].extent}
                                   : leaf_->constant_arg(reduced_[r].extent, "k", reduced_[r].axes[0]);
-    step = {make_for(reduced_[r].variable, count, std::move(step))};
+    step = for_loop(reduced_[r].variable, count, std::move(step));
   }
   for (Stmt& s : step) body.push_back(std::move(s));
 

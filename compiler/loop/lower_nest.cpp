@@ -340,7 +340,7 @@ std::vector<Stmt> NestLowering::reduced_loops(size_t count, std::vector<Stmt> bo
                           : unrolled              ? Coefficient{extents_[a]}
                           : a == granule_axis_ ? leaf_->constant_arg(extents_[a], "granule", a)
                                                : leaf_->count(a, 1);
-    body = {make_for(variables_[a], n, std::move(body))};
+    body = for_loop(variables_[a], n, std::move(body));
   }
   return body;
 }
@@ -348,7 +348,7 @@ std::vector<Stmt> NestLowering::reduced_loops(size_t count, std::vector<Stmt> bo
 /// The first `count` outer loops; that over granules is with_parts' own.
 std::vector<Stmt> NestLowering::outer_loops(size_t count, std::vector<Stmt> body) {
   for (size_t i = count; i-- > (granule_ ? 1u : 0u);) {
-    body = {make_for(variables_[outer_[i]], leaf_->count(outer_[i], 1), std::move(body))};
+    body = for_loop(variables_[outer_[i]], leaf_->count(outer_[i], 1), std::move(body));
   }
   return body;
 }
@@ -365,7 +365,7 @@ std::vector<Stmt> NestLowering::initial_values() {
 std::vector<Stmt> NestLowering::with_parts(const std::function<std::vector<Stmt>()>& make) {
   if (!granule_) return make();
   const int part = variables_[part_axis_];
-  std::vector<Stmt> body{make_for(part, leaf_->count(part_axis_, 1), make())};
+  std::vector<Stmt> body = for_loop(part, leaf_->count(part_axis_, 1), make());
   if (granule_rest_ == 0) return body;
   const int64_t whole = extents_[granule_axis_];
   extents_[granule_axis_] = granule_rest_;
@@ -384,7 +384,7 @@ std::vector<Stmt> NestLowering::block(int u, const std::optional<Limit>& limit) 
       inner.limit = limit->index;
       inner.bound = limit->bound;
     }
-    return std::vector<Stmt>{make_for(u, {k.variables[u].count}, {std::move(inner)})};
+    return for_loop(u, {k.variables[u].count}, body_of(std::move(inner)));
   };
   std::vector<Stmt> body;
   if (!reductions_.empty()) {
@@ -484,11 +484,11 @@ std::vector<Stmt> NestLowering::lanes_over_carrier() {
   } else {
     const int last = outer_.back(), x = variables_[last];
     leaf_->set_axis(last, plus(variable(x, unroll), variable(u)));
-    body = {make_for(x, leaf_->constant_arg(extents_[last] / unroll, "n", last), block(u, limit))};
+    body = for_loop(x, leaf_->constant_arg(extents_[last] / unroll, "n", last), block(u, limit));
     body = outer_loops(outer_.size() - 1, std::move(body));
   }
   const int count = leaf_->carrier_blocks(lanes_);
-  return {make_for(b, {1, count}, std::move(body))};
+  return for_loop(b, {1, count}, std::move(body));
 }
 
 /// Sums over the carrier, dealt to the lanes: every part, masked by what there is of the carrier.
@@ -511,19 +511,19 @@ std::vector<Stmt> NestLowering::parts_over_carrier() {
       inner.limit = plus(lane, loop::scaled(variable(part), granule));
       inner.bound = {1, count};
     }
-    return make_for(u, {k.variables[u].count}, {std::move(inner)});
+    return make_for(u, {k.variables[u].count}, body_of(std::move(inner)));
   };
   declare_registers({u, lane_});
-  std::vector<Stmt> body{in_lanes(initial_values(), false)};
-  std::vector<Stmt> step{in_lanes(accumulate(true), true)};
-  step = {make_for(b, leaf_->constant_arg(granule_ / kCanonicalLanes, "blocks", granule_axis_),
-                   std::move(step))};
+  std::vector<Stmt> body = body_of(in_lanes(initial_values(), false));
+  std::vector<Stmt> step = body_of(in_lanes(accumulate(true), true));
+  step = for_loop(b, leaf_->constant_arg(granule_ / kCanonicalLanes, "blocks", granule_axis_),
+                   std::move(step));
   for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(step))) body.push_back(std::move(s));
   for (Stmt& s : reduce_lanes()) body.push_back(std::move(s));
   for (Stmt& s : stores({})) body.push_back(std::move(s));
   body = outer_loops(outer_.size(), std::move(body));
   const int parts = leaf_->carrier_blocks(granule_, "parts");
-  return {make_for(part, {1, parts}, std::move(body))};
+  return for_loop(part, {1, parts}, std::move(body));
 }
 
 /// The trees over the lanes of all reductions.
@@ -556,11 +556,11 @@ std::vector<Stmt> NestLowering::lanes_over_reduced() {
       inner.limit = lane;
       inner.bound = {bound};
     }
-    return make_for(u, {k.variables[u].count}, {std::move(inner)});
+    return make_for(u, {k.variables[u].count}, body_of(std::move(inner)));
   };
   return with_parts([&] {
     declare_registers({u, lane_});
-    std::vector<Stmt> body{in_lanes(initial_values(), kCanonicalLanes)}, steps;
+    std::vector<Stmt> body = body_of(in_lanes(initial_values(), kCanonicalLanes)), steps;
     const int64_t extent = extents_[last], rest = extent % kCanonicalLanes;
     if (extent >= kCanonicalLanes) {
       const int x = k.add_variable("k", LoopKind::Reduce);
@@ -568,7 +568,7 @@ std::vector<Stmt> NestLowering::lanes_over_reduced() {
       const Coefficient count = last == granule_axis_
                                     ? leaf_->constant_arg(extent / kCanonicalLanes, "blocks", last)
                                     : leaf_->count(last, kCanonicalLanes);
-      steps.push_back(make_for(x, count, {in_lanes(accumulate(false), kCanonicalLanes)}));
+      steps.push_back(make_for(x, count, body_of(in_lanes(accumulate(false), kCanonicalLanes))));
     }
     if (rest) {
       leaf_->set_axis(last, plus(lane, constant_index({extent - rest})));

@@ -66,7 +66,7 @@ std::optional<Leaf> ProductLowering::run() {
   }
   auto body = panels();
   for (size_t i = loops.size(); i-- > 0;) {
-    body = {make_for(loops[i], leaf_->count(outer_[i], 1), std::move(body))};
+    body = for_loop(loops[i], leaf_->count(outer_[i], 1), std::move(body));
   }
   leaf_->kernel().body = std::move(body);
   if (leaf_->is_carrier(n_axis_)) leaf_->leaf().granule = tile_vectors_ * lanes_;
@@ -210,24 +210,23 @@ std::vector<Stmt> ProductLowering::tile(int i, int v, int64_t columns) {
       lanes.limit = plus(variable(v, lanes_), variable(lane_));
       lanes.bound = {columns};
     }
-    Stmt vectors = make_for(v, {k.variables[v].count}, {std::move(lanes)});
-    return make_for(i, {k.variables[i].count}, {std::move(vectors)});
+    return for_loop(i, {k.variables[i].count},
+                    for_loop(v, {k.variables[v].count}, body_of(std::move(lanes))));
   };
   const int acc = k.add_local("acc", node_.dtype, {i, v, lane_});
-  std::vector<Stmt> body;
-  body.push_back(nest({make_assign(acc, k.constant(node_.dtype, 0))}, false));
+  std::vector<Stmt> body = nest(body_of(make_assign(acc, k.constant(node_.dtype, 0))), false);
 
   const int x = leaf_->expressions(*element_, std::array{scalar_})[0];
   const int y = vector_operand(v);
   const int sum = k.op(ScalarOp::Fma, {x, y, k.local_value(acc)}, node_.dtype);
-  std::vector<Stmt> step{nest({make_assign(acc, sum)}, true)};
+  std::vector<Stmt> step = nest(body_of(make_assign(acc, sum)), true);
   for (size_t r = reduced_.size(); r-- > 0;) {
-    step = {make_for(reduced_variables_[r], leaf_->count(reduced_[r], 1), std::move(step))};
+    step = for_loop(reduced_variables_[r], leaf_->count(reduced_[r], 1), std::move(step));
   }
   for (Stmt& s : step) body.push_back(std::move(s));
 
   for (Stmt& s : epilogue(acc, {i, v, lane_}, [&](auto roots) {
-         return std::vector<Stmt>{nest(std::move(roots), true)};
+         return nest(std::move(roots), true);
        })) {
     body.push_back(std::move(s));
   }

@@ -1,7 +1,7 @@
-// The text of a kernel. Since it is the kernel cache's key, two kernels have the same text only if
-// they do the same: constants are exact, names are made unique, and what no statement uses is left
-// out. Expressions are written where they are used; those used more than once in a statement, and
-// parts of long ones, get a line `%n = …` of their own before it.
+// The text of a kernel. Two kernels have the same text only if they do the same: constants are exact,
+// names are made unique, and what no statement uses is left out. Expressions are written where they
+// are used; those used more than once in a statement, and parts of long ones, get a line `%n = …` of
+// their own before it.
 #include <fmt/format.h>
 
 #include <cctype>

@@ -285,12 +285,8 @@ void Assembler::lower_region(int region) {
   for (int v : s_.regions[region].nodes) {
     if (memory_.is_local(v)) local_bytes += s_.nodes[v].bytes() / std::max<int64_t>(1, extent);
   }
-  for (const RegionPiece* p : own) {
-    if (kind_of(*p) == Step::Kind::Shared) {
-      shared.granule = std::lcm(shared.granule, lower_piece(*p).granule);
-    }
-  }
-  if (local_bytes > 0) {
+  const auto set_chunk = [&] {
+    if (local_bytes == 0) return;
     // Vectors of the carrier stand side by side: one granule.
     const int64_t rows = s_.regions[region].carrier_in_lanes
                              ? shared.granule
@@ -303,10 +299,29 @@ void Assembler::lower_region(int region) {
     for (int v : s_.regions[region].nodes) {
       if (memory_.is_local(v)) memory_.set_capacity(v, shared.chunk);
     }
+  };
+  // Kernels fix the granule of the range, that the chunk, and that the strides of its values, which
+  // kernels are called with: those made for a smaller granule are made again.
+  set_chunk();
+  std::vector<loop::Leaf> leaves(own.size());
+  std::vector<int64_t> made_for(own.size(), -1);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (size_t i = 0; i < own.size(); ++i) {
+      if (made_for[i] == shared.chunk) continue;
+      leaves[i] = lower_piece(*own[i]);
+      made_for[i] = shared.chunk;
+      if (kind_of(*own[i]) != Step::Kind::Shared) continue;
+      const int64_t granule = std::lcm(shared.granule, leaves[i].granule);
+      if (granule == shared.granule) continue;
+      shared.granule = granule;
+      set_chunk();
+      changed = true;
+    }
   }
-  for (const RegionPiece* p : own) {
-    PlannedCall call = call_of(*p, lower_piece(*p));
-    const Step::Kind kind = kind_of(*p);
+  for (size_t i = 0; i < own.size(); ++i) {
+    PlannedCall call = call_of(*own[i], std::move(leaves[i]));
+    const Step::Kind kind = kind_of(*own[i]);
     (kind == Step::Kind::Shared ? shared : kind == Step::Kind::One ? one : every)
         .calls.push_back(std::move(call));
   }

@@ -5,6 +5,6 @@
 namespace gradus::transforms {
 
 /// Drops nodes that neither outputs nor effects need. Inputs stay.
-ir::Graph dce(const ir::Graph& graph);
+ir::Graph dce(ir::Graph graph);
 
 }  // namespace gradus::transforms

@@ -9,6 +9,9 @@ using ir::Graph;
 using ir::NodeId;
 
 Graph decompose(const Graph& graph) {
+  bool any = false;
+  for (NodeId n = 0; n < graph.size(); ++n) any |= graph.op(n).decompose != nullptr;
+  if (!any) return graph;
   Builder b(graph.name());
   ir::ValueMap map(graph);
   return rebuild(graph, b, map, [&](NodeId n, std::span<const ir::Value> in) {

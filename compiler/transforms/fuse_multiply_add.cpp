@@ -23,11 +23,10 @@ class Fuser {
     copy_inputs(graph_, b_, map_);
     for (NodeId n = 0; n < graph_.size(); ++n) {
       if (is_parameter(graph_, n)) continue;
-      const auto operands = map_.all(graph_.operands(n));
       if (const Value v = fused(n)) {
         map_[Value{n, 0}] = v;
       } else {
-        map_.set(n, b_.copy_node(graph_, n, operands));
+        map_.set(n, b_.copy_node(graph_, n, map_.all(graph_.operands(n))));
       }
     }
     return dce(finish_like(graph_, b_, map_));

@@ -18,7 +18,7 @@ constexpr Pass kPasses[] = {
     {"inline_calls", inline_calls, false, true},
     {"remove_stop_gradient", remove_stop_gradient, true, true},
     {"decompose", decompose, false, true},
-    {"dce", dce, true, true},
+    {"dce", [](const ir::Graph& graph) { return dce(graph); }, true, true},
     {"simplify", simplify, true, true},
     {"pool_gradient", pool_gradient, true, false},
     {"crop", crop, true, true},

@@ -18,7 +18,7 @@ struct BrokenGraph {
 
   Node& node(NodeId n) { return graph.nodes_[n]; }
   Value& operand(NodeId n, uint32_t i) { return graph.operands_[node(n).first_operand + i]; }
-  Attrs& attrs(NodeId n) { return graph.attrs_[node(n).attrs]; }
+  Attrs& attrs(NodeId n) { return const_cast<Attrs&>(graph.attrs(n)); }
   Type& type(Value v) { return graph.types_[graph.results_[graph.value_index(v)]]; }
   std::vector<Value>& inputs() { return graph.inputs_; }
   std::vector<Value>& outputs() { return graph.outputs_; }

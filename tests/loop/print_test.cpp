@@ -91,16 +91,38 @@ TEST_CASE("constants print exactly") {
   CHECK(constant_in(stores(DType::Bool, 1)) == "true\n");
 }
 
-TEST_CASE("equal kernels have equal texts, whatever their names and unused expressions") {
+TEST_CASE("equal kernels have equal texts and keys, whatever their names and unused expressions") {
   Kernel a = normalise_rows(8), b = normalise_rows(8);
   b.name = "another";
   b.constant(DType::F64, 1);
   CHECK(to_string(a) == to_string(b));
+  CHECK(key_of(a) == key_of(b));
 }
 
-TEST_CASE("everything that a kernel does is in its text") {
-  std::vector<std::string> texts;
-  auto add = [&](const Kernel& k) { texts.push_back(to_string(k)); };
+TEST_CASE("a kernel's key knows neither names nor the order in which expressions were made") {
+  const auto kernel = [](const char* name, bool swap) {
+    Kernel k;
+    k.add_buffer({DType::F32, true, 0});
+    k.add_arg(name);
+    const int spare = k.add_variable("spare", LoopKind::Unroll, 3);
+    const int i = k.add_variable(name, LoopKind::Serial);
+    const int first = f32(k, swap ? 2 : 1);
+    const int second = f32(k, swap ? 1 : 2);
+    const int sum = k.op(ScalarOp::Add, {swap ? second : first, swap ? first : second}, DType::F32);
+    if (swap) k.variables[spare].count = 5;
+    k.body = {make_for(i, count_arg(0), {make_store(0, {{var(i)}}, sum)})};
+    return k;
+  };
+  CHECK(key_of(kernel("x", false)) == key_of(kernel("y", true)));
+  CHECK(to_string(kernel("x", false)) != to_string(kernel("y", true)));
+}
+
+TEST_CASE("everything that a kernel does is in its text and in its key") {
+  std::vector<std::string> texts, keys;
+  auto add = [&](const Kernel& k) {
+    texts.push_back(to_string(k));
+    keys.push_back(key_of(k));
+  };
   add(normalise_rows(8));
   add(normalise_rows(16));
   add(descend(8, 0.125f));
@@ -124,8 +146,10 @@ TEST_CASE("everything that a kernel does is in its text") {
   changed(
       [](Kernel& k) { k.body[0].body[0].body[0].body[0].index.terms[0].coefficient.factor = 17; });
   for (size_t i = 0; i < texts.size(); ++i) {
-    for (size_t j = 0; j < i; ++j)
+    for (size_t j = 0; j < i; ++j) {
       CHECK(texts[i] != texts[j]);
+      CHECK(keys[i] != keys[j]);
+    }
   }
 }
 
