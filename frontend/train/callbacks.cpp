@@ -16,11 +16,11 @@ using Clock = std::chrono::steady_clock;
 
 // ------------------------------------------------------------------------------------ progress bar
 
-ProgressBar::ProgressBar(std::string label, int64_t total, std::FILE* out)
+ProgressBar::ProgressBar(std::string label, int64_t total, std::FILE* out, Drawn drawn)
     : label_(std::move(label)),
       total_(total),
       out_(out),
-      visible_(isatty(fileno(out)) != 0),
+      visible_(drawn == Drawn::Always || isatty(fileno(out)) != 0),
       begin_(Clock::now()),
       drawn_(begin_) {}
 
@@ -59,11 +59,11 @@ namespace {
 
 class ProgressCallback final : public Callback {
  public:
-  explicit ProgressCallback(std::FILE* out) : out_(out) {}
+  ProgressCallback(std::FILE* out, Drawn drawn) : out_(out), drawn_(drawn) {}
 
   void on_epoch_begin(Loop& loop) override {
     bar_ = std::make_unique<ProgressBar>(fmt::format("epoch {}/{}", loop.epoch(), loop.epochs()),
-                                         loop.steps(), out_);
+                                         loop.steps(), out_, drawn_);
   }
   void on_step(Loop& loop) override {
     bar_->advance(std::isnan(loop.loss()) ? "" : fmt::format("loss {:.4f}", loop.loss()));
@@ -74,6 +74,7 @@ class ProgressCallback final : public Callback {
 
  private:
   std::FILE* out_;
+  Drawn drawn_;
   std::unique_ptr<ProgressBar> bar_;
 };
 
@@ -107,8 +108,8 @@ class CurvePicture final : public Callback {
 
 }  // namespace
 
-CallbackPtr progress_bar(std::FILE* out) {
-  return std::make_shared<ProgressCallback>(out);
+CallbackPtr progress_bar(std::FILE* out, Drawn drawn) {
+  return std::make_shared<ProgressCallback>(out, drawn);
 }
 
 CallbackPtr each_epoch(std::function<void(Loop&)> f) {

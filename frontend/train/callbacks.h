@@ -15,10 +15,13 @@ namespace gradus::train {
 // ------------------------------------------------------------------------------------ while it
 // runs
 
+enum class Drawn : uint8_t { OnTerminals, Always };
+
 /// A bar that shows how far `total` steps have gone; nothing unless `out` is a terminal.
 class ProgressBar {
  public:
-  ProgressBar(std::string label, int64_t total, std::FILE* out = stdout);
+  ProgressBar(std::string label, int64_t total, std::FILE* out = stdout,
+              Drawn drawn = Drawn::OnTerminals);
   /// Leaves an empty line to what is printed next.
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
@@ -38,7 +41,7 @@ class ProgressBar {
 };
 
 /// A ProgressBar for each epoch, with the loss.
-CallbackPtr progress_bar(std::FILE* out = stdout);
+CallbackPtr progress_bar(std::FILE* out = stdout, Drawn drawn = Drawn::OnTerminals);
 
 /// Calls `f` after every epoch: prints a line, for example.
 CallbackPtr each_epoch(std::function<void(Loop&)> f);

@@ -170,38 +170,57 @@ TEST_CASE("the curve is drawn at the end") {
   CHECK(read_file(folder / "curve.svg").find("Learning curve") != std::string::npos);
 }
 
-TEST_CASE("a progress bar is drawn on a terminal and nowhere else") {
-  const auto written = [](int end, std::FILE* out) {
-    train::Loop loop({.epochs = 2}, {train::progress_bar(out),
-                                     train::each_epoch([](train::Loop&) { usleep(1000); })});
-    Fit fit = Fit::start();
-    loop.run(fit, points(), [](Fit f, const Points& p) {
-      usleep(30000);
-      return jitted_fit_step(std::move(f), p);
-    });
-    std::fclose(out);
-    std::string text;
-    char block[4096];
-    for (ssize_t n = 0; (n = read(end, block, sizeof block)) > 0;)
-      text.append(block, static_cast<size_t>(n));
-    close(end);
-    return text;
-  };
+namespace {
 
-  int terminal = 0, far = 0;
-  REQUIRE(openpty(&far, &terminal, nullptr, nullptr, nullptr) == 0);
-  const std::string drawn = written(far, fdopen(terminal, "w"));
+/// What a loop with a progress bar writes to `out`, whose other end is `end`; closes both.
+std::string written(int end, std::FILE* out, train::Drawn drawn = train::Drawn::OnTerminals) {
+  train::Loop loop({.epochs = 2}, {train::progress_bar(out, drawn),
+                                   train::each_epoch([](train::Loop&) { usleep(1000); })});
+  Fit fit = Fit::start();
+  loop.run(fit, points(), [](Fit f, const Points& p) {
+    usleep(30000);
+    return jitted_fit_step(std::move(f), p);
+  });
+  std::fclose(out);
+  std::string text;
+  char block[4096];
+  for (ssize_t n = 0; (n = read(end, block, sizeof block)) > 0;)
+    text.append(block, static_cast<size_t>(n));
+  close(end);
+  return text;
+}
+
+void check_bar(const std::string& drawn) {
   INFO(drawn);
   CHECK(drawn.find("epoch 1/2 [") != std::string::npos);
   CHECK(drawn.find("/5  ") != std::string::npos);
   CHECK(drawn.find("loss ") != std::string::npos);
   CHECK(drawn.ends_with("\r\033[K"));
+}
 
-  int ends[2];
-  REQUIRE(pipe(ends) == 0);
-  std::FILE* out = fdopen(ends[1], "w");
-  std::fputs("nothing but this", out);
-  CHECK(written(ends[0], out) == "nothing but this");
+}  // namespace
+
+TEST_CASE("a progress bar is drawn where it is wanted, and not into a pipe by itself") {
+  for (const auto drawn : {train::Drawn::Always, train::Drawn::OnTerminals}) {
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    std::FILE* out = fdopen(ends[1], "w");
+    std::fputs("before ", out);
+    const std::string text = written(ends[0], out, drawn);
+    if (drawn == train::Drawn::Always) {
+      check_bar(text);
+    } else {
+      CHECK(text == "before ");
+    }
+  }
+}
+
+TEST_CASE("a progress bar is drawn on a terminal") {
+  int terminal = 0, far = 0;
+  if (openpty(&far, &terminal, nullptr, nullptr, nullptr) != 0) {
+    SKIP("this machine has no pseudo-terminals: /dev/ptmx or /dev/pts is missing");
+  }
+  check_bar(written(far, fdopen(terminal, "w")));
 }
 
 TEST_CASE("correct, accuracy, and the mean over batches") {
