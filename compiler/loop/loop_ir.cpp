@@ -79,7 +79,8 @@ std::vector<int> Kernel::append(const ScalarBuilder& program, std::span<const in
   return out;
 }
 
-std::vector<int> Kernel::combine(ReduceOp op, std::vector<int> acc, std::vector<int> x) {
+std::vector<int> Kernel::combine(ReduceOp op, std::vector<int> acc, std::vector<int> x,
+                                 bool in_order) {
   ScalarBuilder s;
   std::vector<V> a, b;
   std::vector<int> inputs;
@@ -91,7 +92,7 @@ std::vector<int> Kernel::combine(ReduceOp op, std::vector<int> acc, std::vector<
     b.push_back(s.input(exprs[e].dtype, static_cast<int>(inputs.size())));
     inputs.push_back(e);
   }
-  return append(s, inputs, loop::combine(s, op, a, b));
+  return append(s, inputs, in_order ? combine_next(s, op, a, b) : loop::combine(s, op, a, b));
 }
 
 std::vector<V> combine(ScalarBuilder& s, ReduceOp op, std::span<const V> acc, std::span<const V> x) {
@@ -122,6 +123,19 @@ std::vector<V> combine(ScalarBuilder& s, ReduceOp op, std::span<const V> acc, st
     }
   }
   __builtin_unreachable();
+}
+
+std::vector<V> combine_next(ScalarBuilder& s, ReduceOp op, std::span<const V> acc,
+                            std::span<const V> x) {
+  if (op != ReduceOp::ArgMax && op != ReduceOp::ArgMin) return combine(s, op, acc, x);
+  const V a = acc[0], b = x[0];
+  V take = op == ReduceOp::ArgMax ? s.gt(b, a) : s.lt(b, a);
+  if (is_float(s.dtype(a))) {
+    // Unless the first NaN has been met; a comparison with a NaN fails.
+    const V worse = op == ReduceOp::ArgMax ? s.le(b, a) : s.ge(b, a);
+    take = s.bit_and(s.eq(a, a), s.bit_not(worse));
+  }
+  return {s.select(take, b, a), s.select(take, x[1], acc[1])};
 }
 
 Bits identity_of(ReduceOp op, DType dtype) {

@@ -136,7 +136,9 @@ struct Kernel {
   /// Appends a scalar program; `inputs[n]` replaces its n-th input. Returns the numbers of `results`.
   std::vector<int> append(const ScalarBuilder& program, std::span<const int> inputs,
                           std::span<const V> results);
-  std::vector<int> combine(ReduceOp op, std::vector<int> acc, std::vector<int> x);
+  /// `in_order`: x's index is above all before, see combine_next.
+  std::vector<int> combine(ReduceOp op, std::vector<int> acc, std::vector<int> x,
+                           bool in_order = false);
 };
 
 Stmt make_for(int variable, Coefficient count, std::vector<Stmt> body);

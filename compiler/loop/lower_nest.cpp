@@ -40,6 +40,7 @@ class NestLowering {
     std::vector<V> values;      // what is combined: (value), (value, index), (update, condition)
     std::vector<int> acc;
     V first;                    // Scatter: what is added to
+    int extremum = -1;          // ArgMax, ArgMin: another node of the piece, its value
   };
 
   void find_axes();
@@ -61,6 +62,7 @@ class NestLowering {
   std::vector<Stmt> accumulate(bool merge);
   void declare_registers(const std::vector<int>& dims);
   Reduction scatter(int v, const Point& p);
+  bool joins(const Reduction& r);
   int identity(const Reduction& r, size_t i);
   std::vector<Stmt> reduced_loops(size_t count, std::vector<Stmt> body);
   std::vector<Stmt> outer_loops(size_t count, std::vector<Stmt> body);
@@ -187,6 +189,7 @@ void NestLowering::find_carrier() {
   leaf_ = std::make_unique<LeafBuilder>(context_, extents_);
   if (carrier >= 0) leaf_->set_carrier(carrier);
   carrier_ = carrier;
+  if (carrier_in_lanes_) leaf_->fix_local_strides();
 }
 
 /// Every element looks through all updates in order: result = operand + sum of those that hit it.
@@ -204,6 +207,23 @@ NestLowering::Reduction NestLowering::scatter(int v, const Point& p) {
   return r;
 }
 
+/// The index of a maximum comes with the maximum.
+bool NestLowering::joins(const Reduction& r) {
+  const auto pair_of = [](ReduceOp op) {
+    return op == ReduceOp::Max ? ReduceOp::ArgMax : op == ReduceOp::Min ? ReduceOp::ArgMin : op;
+  };
+  for (Reduction& other : reductions_) {
+    if (other.op == r.op || pair_of(other.op) != pair_of(r.op)) continue;
+    if (other.values[0].id != r.values[0].id || other.extremum >= 0) continue;
+    const bool is_pair = r.op == pair_of(r.op);
+    other.extremum = is_pair ? other.node : r.node;
+    if (is_pair) other.node = r.node;
+    other.op = pair_of(r.op);
+    return true;
+  }
+  return false;
+}
+
 void NestLowering::find_values() {
   element_ = std::make_unique<ElementBuilder>(context_.schedule, inlined_, context_.storage);
   for (int v : roots_) {
@@ -219,7 +239,7 @@ void NestLowering::find_values() {
       // Partial products and scatters are added up.
       GRADUS_CHECK(n.op && (n.op->reduction || n.combine), "a reduction without a rule");
       Reduction r{v, n.op->reduction.value_or(ReduceOp::Add), {element_->operand(v, 0, p)}, {}, {}};
-      reductions_.push_back(std::move(r));
+      if (!joins(r)) reductions_.push_back(std::move(r));
     }
     if (accumulates(n)) element_->bind(v);
     if (piece_.materialised.contains(v)) {
@@ -255,6 +275,7 @@ void NestLowering::declare_registers(const std::vector<int>& dims) {
     r.acc = {k.add_local("acc", element_->program().dtype(r.values[0]), dims)};
     if (pair) r.acc.push_back(k.add_local("at", DType::I32, dims));
     leaf_->set_register(r.node, r.acc.back());
+    if (r.extremum >= 0) leaf_->set_register(r.extremum, r.acc[0]);
   }
 }
 
@@ -289,7 +310,7 @@ std::vector<Stmt> NestLowering::accumulate(bool merge) {
       for (int a : reduced_) position = plus(loop::scaled(position, extents_[a]), axis(a));
       x.push_back(leaf_->index_expr(position, DType::I32));
     }
-    const auto combined = k.combine(r.op, acc, x);
+    const auto combined = k.combine(r.op, acc, x, true);
     if (r.acc.size() == 2) {
       // Both new values come from both old ones.
       const auto& dims = k.locals[r.acc[0]].dims;
@@ -538,6 +559,7 @@ std::vector<Stmt> NestLowering::reduce_lanes() {
       tree.targets.push_back(k.add_local("result", k.locals[a].dtype, {}));
     }
     leaf_->set_register(r.node, tree.targets.back());
+    if (r.extremum >= 0) leaf_->set_register(r.extremum, tree.targets[0]);
     trees.push_back(std::move(tree));
   }
   return trees;

@@ -118,6 +118,9 @@ enum class ReduceOp : uint8_t { Add, Mul, Max, Min, And, Or, ArgMax, ArgMin };
 /// acc combined with x; two values (extremum, its index) for ArgMax and ArgMin, else one.
 /// Max and Min propagate NaN; of equal extrema the lower index wins.
 std::vector<V> combine(ScalarBuilder& s, ReduceOp op, std::span<const V> acc, std::span<const V> x);
+/// The same for the next element of a chain: its index is above all indices before.
+std::vector<V> combine_next(ScalarBuilder& s, ReduceOp op, std::span<const V> acc,
+                            std::span<const V> x);
 /// The bits that leave x as it is under combine; for ArgMax the extremum's.
 Bits identity_of(ReduceOp op, DType dtype);
 

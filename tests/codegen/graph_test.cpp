@@ -106,6 +106,28 @@ TEST_CASE("a value is read at two points of one nest") {
   CHECK(testing::difference(run(*compile(graph), inputs), expected, 1e-9) == "");
 }
 
+TEST_CASE("an extremum and its index come from one walk, whatever stands in the rows") {
+  for (const char* op : {"max", "min"}) {
+    INFO(op);
+    ir::Builder b;
+    const bool max = std::string_view(op) == "max";
+    const ir::Value x = b.parameter({DType::F32, {6, 5}});
+    const ir::Value extremum = max ? ops::reduce_max(b, x, {1}) : ops::reduce_min(b, x, {1});
+    const ir::Value index = max ? ops::argmax(b, x, 1) : ops::argmin(b, x, 1);
+    const ir::Graph graph = b.finish(std::array{extremum, index});
+    constexpr double kInf = INFINITY;
+    RefArray values = ops::make_reference({DType::F32, {6, 5}});
+    values.real = {3,     7,     7,     1,     7,     NAN,  1,   2,    NAN, 9,
+                   1,     NAN,   kInf,  5,     -kInf, -kInf, -kInf, -kInf, -kInf, -kInf,
+                   -0.0,  0,     -0.0,  0,     0,     kInf, 2,   kInf, kInf, 1};
+    const Arrays inputs{values};
+    const Arrays expected = run(*make_reference_executable(graph), inputs);
+    for (int lanes : {4, 8, 16}) {
+      CHECK(testing::difference(run_with(graph, inputs, lanes, 1), expected, 0) == "");
+    }
+  }
+}
+
 TEST_CASE("a training step has the same bits with any lanes, threads and caches") {
   const ir::Graph step = testing::mlp_step({.layers = {70, 130, 50, 10}, .batch = 72});
   testing::Random random(3);
