@@ -93,10 +93,15 @@ bool LeafBuilder::loads_outside(const ElementBuilder& element, int lane_axis) co
   });
 }
 
-Index LeafBuilder::axis_term(int leaf_axis, int64_t coefficient, const char* name) {
+Index LeafBuilder::axis_term(int leaf_axis, int64_t coefficient, const char* name, bool fixed) {
   const AxisUse& use = axes_.at(leaf_axis);
-  Index index = scaled(use.index, constant_arg(coefficient, name));
+  Index index =
+      scaled(use.index, fixed ? Coefficient{coefficient} : constant_arg(coefficient, name));
   if (use.after == 0) return index;
+  if (fixed && !is_carrier(leaf_axis)) {
+    const int64_t points = extents_[leaf_axis] / use.after * use.after;
+    return plus(std::move(index), constant_index({points * coefficient}));
+  }
   const Coefficient start = quantity(leaf_axis, ArgRule::Kind::Count, use.after,
                                      use.after * coefficient, "after");
   return plus(std::move(index), constant_index(start));
@@ -105,15 +110,16 @@ Index LeafBuilder::axis_term(int leaf_axis, int64_t coefficient, const char* nam
 std::pair<int, Index> LeafBuilder::access(const Position& position, bool written) {
   BufferRule rule{.node = position.node};
   Index index;
+  const bool local = context_.is_local(position.node), fixed = local && local_strides_fixed_;
   for (auto [a, c] : position.index.terms) {
-    if (a == carrier_ && !context_.is_local(position.node)) {
+    if (a == carrier_ && !local) {
       rule.step = c * scale_;
       rule.divisor = divisor_;
     }
-    index = plus(std::move(index), axis_term(a, c, "s"));
+    index = plus(std::move(index), axis_term(a, c, "s", fixed));
   }
-  if (position.index.constant != 0) {
-    index = plus(std::move(index), constant_index(constant_arg(position.index.constant, "o")));
+  if (const int64_t o = position.index.constant; o != 0) {
+    index = plus(std::move(index), constant_index(fixed ? Coefficient{o} : constant_arg(o, "o")));
   }
   return {buffer(rule, written), std::move(index)};
 }

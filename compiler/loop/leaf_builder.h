@@ -41,6 +41,9 @@ class LeafBuilder {
   bool loads_outside(const ElementBuilder& element, int lane_axis) const;
   bool is_carrier(int leaf_axis) const { return leaf_axis == carrier_; }
   int64_t extent(int leaf_axis) const { return extents_[leaf_axis]; }
+  /// Strides of the region's own values are part of the code from here on: addresses need fewer
+  /// registers.
+  void fix_local_strides() { local_strides_fixed_ = true; }
   /// The local that stands for a node bound to a register.
   void set_register(int node, int local) { registers_[node] = local; }
 
@@ -72,7 +75,7 @@ class LeafBuilder {
     int64_t after = 0;
   };
   /// coefficient * the axis.
-  Index axis_term(int leaf_axis, int64_t coefficient, const char* name);
+  Index axis_term(int leaf_axis, int64_t coefficient, const char* name, bool fixed = false);
 
   const LowerContext& context_;
   std::vector<int64_t> extents_;
@@ -83,6 +86,7 @@ class LeafBuilder {
   std::vector<ArgKey> arg_keys_;  // of the leaf's arguments
   int carrier_ = -1;
   int64_t scale_ = 1, divisor_ = 1;
+  bool local_strides_fixed_ = false;
   Leaf leaf_;
   std::map<int, AxisUse> axes_;
   std::map<int, int> registers_;

@@ -65,7 +65,9 @@ class LanesLowering : ProductLeaf {
   int64_t lanes_ = 1;
   int part_ = -1, lane_block_ = -1, unit_ = -1, lane_ = -1;  // variables
   int carrier_count_ = -1;                      // argument: points of the carrier
-  bool masked_ = false;
+  Index point_in_lanes_;
+  bool masked_ = false;        // every step, or what is stored
+  bool masked_after_ = false;  // a sum over the lanes: once, before the tree
 };
 
 std::set<int> parallel_axes_of(const ElementBuilder& element, V v, int parallel) {
@@ -199,7 +201,7 @@ void LanesLowering::choose_tile() {
 
 /// Whether memory outside of the region is read or written by lane: there is none for dead lanes.
 bool LanesLowering::varies_by_lane_outside() const {
-  if (sums_lanes()) return true;
+  if (sums_lanes()) return leaf_->loads_outside(*element_, lane_axis_);
   for (const Root& r : roots_) {
     if (!context_.is_local(r.node)) return true;
   }
@@ -263,21 +265,31 @@ Leaf LanesLowering::run() {
     leaf_->set_carrier(carrier_);
     leaf_->leaf().granule = kCanonicalLanes;
   }
+  leaf_->fix_local_strides();
   find_reduced_loops();
   find_roots();
   masked_ = varies_by_lane_outside();
+  if (sums_lanes() && !masked_) {
+    // Lanes are chains of their own: dead ones may run on, but in blocks that live ones run in too.
+    masked_after_ = node_.granule == kCanonicalLanes;
+    masked_ = !masked_after_;
+  }
 
   carrier_count_ = leaf_->carrier_points();
   lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
   lane_block_ = k.add_variable("block", sums_lanes() ? LoopKind::Reduce : LoopKind::Serial);
-  Index lane = plus(variable(lane_block_, sums_lanes() ? kCanonicalLanes : lanes_), variable(lane_));
+  point_in_lanes_ = variable(lane_);
+  if (!sums_lanes() || node_.granule != kCanonicalLanes) {
+    const Index block = variable(lane_block_, sums_lanes() ? kCanonicalLanes : lanes_);
+    point_in_lanes_ = plus(block, point_in_lanes_);
+  }
   if (sums_lanes()) {
     unit_ = k.add_variable("u", LoopKind::Unroll, kCanonicalLanes / lanes_);
-    lane = plus(std::move(lane), variable(unit_, lanes_));
+    point_in_lanes_ = plus(point_in_lanes_, variable(unit_, lanes_));
     part_ = k.add_variable("part", LoopKind::Serial);
     leaf_->set_axis(part_axis_, variable(part_));
   }
-  leaf_->set_axis(lane_axis_, lane);
+  leaf_->set_axis(lane_axis_, point_in_lanes_);
 
   std::vector<int> loops;
   for (int a : outer_) {
@@ -363,9 +375,8 @@ std::vector<Stmt> LanesLowering::tile() {
     Stmt lanes = make_for(lane_, {lanes_}, std::move(body));
     if (limited) {
       // Dead lanes: beyond the carrier's range.
-      lanes.limit = plus(variable(lane_block_, sums_lanes() ? kCanonicalLanes : lanes_), variable(lane_));
+      lanes.limit = point_in_lanes_;
       if (sums_lanes()) {
-        lanes.limit = plus(*lanes.limit, variable(unit_, lanes_));
         const Coefficient granule = leaf_->constant_arg(node_.granule, "granule");
         lanes.limit = plus(*lanes.limit, scaled(variable(part_), granule));
       }
@@ -382,7 +393,7 @@ std::vector<Stmt> LanesLowering::tile() {
   const auto operands = leaf_->expressions(*element_, std::array{row_value_, column_value_});
   const int sum = k.op(ScalarOp::Fma, {operands[0], operands[1], k.local_value(acc)}, node_.dtype);
   auto step = over_tile(in_lanes(body_of(make_assign(acc, sum, sums_lanes())), masked_));
-  if (sums_lanes()) {
+  if (sums_lanes() && node_.granule != kCanonicalLanes) {
     const int64_t count = node_.granule / kCanonicalLanes;
     step = for_loop(lane_block_, leaf_->constant_arg(count, "blocks", lane_axis_), std::move(step));
   }
@@ -396,8 +407,18 @@ std::vector<Stmt> LanesLowering::tile() {
 
   std::vector<Stmt> last;
   if (sums_lanes()) {
+    int chains = acc;
+    if (masked_after_) {
+      chains = k.add_local("live", node_.dtype, wide);
+      const auto append = [&](int value, bool limited) {
+        auto nest = over_tile(in_lanes(body_of(make_assign(chains, value, limited)), limited));
+        for (Stmt& s : nest) body.push_back(std::move(s));
+      };
+      append(k.constant(node_.dtype, 0), false);
+      append(k.local_value(acc), true);
+    }
     Stmt tree{.kind = Stmt::Kind::LaneReduce, .reduce = ReduceOp::Add};
-    tree.sources = {acc};
+    tree.sources = {chains};
     const int result = k.add_local("result", node_.dtype, dims);
     tree.targets = {result};
     body.push_back(std::move(tree));

@@ -7,6 +7,7 @@
 // of channels, windows slide without gathering, and padding is a store inside a larger array.
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "compiler/schedule/state.h"
 
@@ -38,6 +39,18 @@ bool reduces_innermost(const Node& n) {
   return spans.back().index.terms.back().first >= n.parallel;
 }
 
+/// The axis of what is read that is the reader's `axis`; -1: none.
+int source_axis(const Read& read, int axis) {
+  const auto it = std::ranges::find(read.same, axis, &std::pair<int, int>::second);
+  return it == read.same.end() ? -1 : it->first;
+}
+
+std::vector<std::vector<int>>::iterator leaf_of(Region& region, int node) {
+  return std::ranges::find_if(region.leaves, [&](const auto& nodes) {
+    return std::ranges::find(nodes, node) != nodes.end();
+  });
+}
+
 class Layouts {
  public:
   explicit Layouts(State& state) : st_(state) {}
@@ -47,6 +60,9 @@ class Layouts {
   bool suits_lanes(const Region& region) const;
   bool suits_lanes(int v) const;
   void copy_whole_operands(int region);
+  void straighten_operands(int region);
+  int straight_copy(int region, int u, const Read& read, const Node& reader);
+  int add_copy(int region, int u, std::vector<int> order);
 
   State& st_;
 };
@@ -55,7 +71,10 @@ void Layouts::run() {
   for (int r = 0; r < static_cast<int>(st_.s.regions.size()); ++r) {
     Region& region = st_.s.regions[r];
     region.carrier_in_lanes = suits_lanes(region);
-    if (region.carrier_in_lanes) copy_whole_operands(r);
+    if (region.carrier_in_lanes) {
+      copy_whole_operands(r);
+      straighten_operands(r);
+    }
     for (int v : st_.s.regions[r].nodes) {
       Node& n = st_.nodes[v];
       const bool labelled = !st_.label[v].empty();
@@ -77,7 +96,7 @@ bool Layouts::suits_lanes(const Region& region) const {
     if (is_window(n)) windows += n.work;
     if (!st_.label[v].empty() && !suits_lanes(v)) return false;
   }
-  return 2 * windows > work;
+  return windows > 0;
 }
 
 /// Whether vectors of the node can run along the carrier.
@@ -105,6 +124,27 @@ bool Layouts::suits_lanes(int v) const {
   return along == (carrier >= n.parallel ? 2 : 1);
 }
 
+/// A copy of u, a node of the region, whose axis k is u's axis order[k].
+int Layouts::add_copy(int region, int u, std::vector<int> order) {
+  const Node& source = st_.nodes[u];
+  Node copy{.kind = NodeKind::Elementwise, .origin = source.origin, .dtype = source.dtype};
+  copy.parallel = source.parallel;
+  Read whole{.source = u};
+  for (int a = 0; a < source.parallel; ++a) {
+    const auto at = static_cast<int>(std::ranges::find(order, a) - order.begin());
+    copy.extents.push_back(source.extents[order[a]]);
+    whole.spans.push_back({.lo = a, .hi = a + 1, .index = axis_index(at)});
+    whole.same.emplace_back(a, at);
+  }
+  copy.reads = {std::move(whole)};
+  copy.operands = {{.kind = Operand::Kind::Read, .read = 0, .dtype = source.dtype}};
+  const int number = st_.add(std::move(copy));
+  st_.phase[number] = st_.s.regions[region].phase;
+  st_.s.stored.push_back(0);
+  st_.s.region_of.push_back(region);
+  return number;
+}
+
 /// Operands of products that come from outside, and vary along the carrier, become values of the
 /// region: copied, which turns them.
 void Layouts::copy_whole_operands(int number) {
@@ -115,29 +155,14 @@ void Layouts::copy_whole_operands(int number) {
     for (size_t i = 0; i < st_.nodes[v].reads.size(); ++i) {
       const int u = st_.nodes[v].reads[i].source;
       if (st_.s.region_of[u] == number && !st_.s.stored[u]) continue;
-      int axis = -1;
-      for (auto [from, to] : st_.nodes[v].reads[i].same) {
-        if (to == st_.label[v][0]) axis = from;
-      }
+      const int axis = source_axis(st_.nodes[v].reads[i], st_.label[v][0]);
       if (axis < 0) continue;
       auto [it, fresh] = copies.try_emplace(u, -1);
       if (fresh) {
-        const Node& source = st_.nodes[u];
-        Node copy{.kind = NodeKind::Elementwise, .origin = source.origin, .dtype = source.dtype};
-        copy.parallel = source.parallel;
-        copy.extents.assign(source.extents.begin(), source.extents.begin() + source.parallel);
-        Read whole{.source = u};
-        for (int a = 0; a < source.parallel; ++a) {
-          whole.spans.push_back({.lo = a, .hi = a + 1, .index = axis_index(a)});
-          whole.same.emplace_back(a, a);
-        }
-        copy.reads = {std::move(whole)};
-        copy.operands = {{.kind = Operand::Kind::Read, .read = 0, .dtype = source.dtype}};
-        it->second = st_.add(std::move(copy));
+        std::vector<int> order(static_cast<size_t>(st_.nodes[u].parallel));
+        std::iota(order.begin(), order.end(), 0);
+        it->second = add_copy(number, u, std::move(order));
         st_.label[it->second] = {axis};
-        st_.phase[it->second] = st_.s.regions[number].phase;
-        st_.s.stored.push_back(0);
-        st_.s.region_of.push_back(number);
       }
       st_.nodes[v].reads[i].source = it->second;
     }
@@ -147,11 +172,92 @@ void Layouts::copy_whole_operands(int number) {
   for (auto [u, copy] : copies) {
     const auto after = std::ranges::find(region.nodes, u);
     region.nodes.insert(after == region.nodes.end() ? region.nodes.begin() : after + 1, copy);
-    const auto leaf = std::ranges::find_if(region.leaves, [&](const auto& nodes) {
-      return std::ranges::find(nodes, u) != nodes.end();
-    });
+    const auto leaf = leaf_of(region, u);
     region.leaves.insert(leaf == region.leaves.end() ? region.leaves.begin() : leaf + 1, {copy});
   }
+}
+
+/// For every axis of a permuted copy's source the axis of the copy; empty if it is none.
+std::vector<int> permutation_of(const Node& copy, const Node& source) {
+  const bool is_copy = copy.kind == NodeKind::Elementwise && !copy.op && copy.reads.size() == 1;
+  if (!is_copy || !copy.reads[0].guards.empty() || copy.parallel != source.parallel) return {};
+  std::vector<int> to(static_cast<size_t>(source.parallel), -1);
+  for (auto [from, at] : copy.reads[0].same) to[from] = at;
+  if (std::ranges::find(to, -1) != to.end()) return {};
+  return to;
+}
+
+/// The read of a source by way of its permuted copy.
+Read by_way_of(int copy, std::span<const int> to, const Read& r) {
+  Read turned = r;
+  turned.source = copy;
+  turned.spans.resize(to.size());
+  for (const Span& s : r.spans) {
+    turned.spans[to[s.lo]] = {.lo = to[s.lo], .hi = to[s.lo] + 1, .index = s.index};
+  }
+  for (auto& [from, at] : turned.same) from = to[from];
+  std::ranges::sort(turned.same);
+  return turned;
+}
+
+/// Sums over positions of images walk them in one order, that of the sum, which then is one loop: an
+/// operand that lies in another order (as a pool's gradient does) is stored in this one.
+void Layouts::straighten_operands(int number) {
+  const auto nodes = st_.s.regions[number].nodes;
+  for (int v : nodes) {
+    const Node& n = st_.nodes[v];
+    if (n.kind != NodeKind::Product || st_.label[v].empty() || n.part_axis < 0) continue;
+    for (size_t i = 0; i < n.reads.size(); ++i) {
+      const int copy = straight_copy(number, n.reads[i].source, n.reads[i], n);
+      if (copy < 0) continue;
+      const int u = st_.nodes[v].reads[i].source;
+      const auto to = permutation_of(st_.nodes[copy], st_.nodes[u]);
+      st_.nodes[v].reads[i] = by_way_of(copy, to, st_.nodes[v].reads[i]);
+    }
+  }
+}
+
+/// A copy of u with the axes in the order in which the reader reduces them; -1: none is needed.
+int Layouts::straight_copy(int number, int u, const Read& read, const Node& reader) {
+  const Node& source = st_.nodes[u];
+  if (st_.s.region_of[u] != number || st_.s.stored[u] || st_.label[u].size() != 1) return -1;
+  if (!read.guards.empty() || read.spans.size() != static_cast<size_t>(source.parallel)) return -1;
+  std::vector<int> at;  // the reader's axis for each of the source's
+  for (const Span& s : read.spans) {
+    if (s.data || s.hi != s.lo + 1 || s.index.terms.size() != 1) return -1;
+    if (!is_axis(s.index, s.index.terms[0].first)) return -1;
+    at.push_back(s.index.terms[0].first);
+  }
+  std::vector<int> order(at.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::vector<int> inner;  // reduced axes
+  for (int a : at) {
+    if (a >= reader.parallel && a != reader.part_axis) inner.push_back(a);
+  }
+  if (std::ranges::is_sorted(inner)) return -1;
+  for (int w : st_.s.regions[number].nodes) {
+    const Node& n = st_.nodes[w];
+    if (n.reads.size() != 1 || n.reads[0].source != u) continue;
+    const auto to = permutation_of(n, source);
+    if (to.empty()) continue;
+    std::vector<int> of(to.size());
+    for (size_t a = 0; a < to.size(); ++a) of[to[a]] = at[a];
+    std::erase_if(of, [&](int a) { return a < reader.parallel || a == reader.part_axis; });
+    if (std::ranges::is_sorted(of)) return w;
+  }
+  // The carrier, the sum's other axes, then those of the result.
+  const auto rank = [&](int a) {
+    return at[a] == reader.part_axis ? -1 : at[a] >= reader.parallel ? at[a] : at[a] + 1000;
+  };
+  std::ranges::stable_sort(order, {}, rank);
+  const int label = st_.label[u][0];
+  const int copy = add_copy(number, u, order);
+  st_.label[copy] = {static_cast<int>(std::ranges::find(order, label) - order.begin())};
+  Region& region = st_.s.regions[number];
+  region.nodes.insert(std::ranges::find(region.nodes, u) + 1, copy);
+  auto leaf = leaf_of(region, u);
+  leaf->insert(std::ranges::find(*leaf, u) + 1, copy);
+  return copy;
 }
 
 }  // namespace
