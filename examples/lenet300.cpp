@@ -6,20 +6,8 @@
 #include <cstdio>
 #include <iostream>
 
-#include <gradus/data/mnist.h>
-#include <gradus/data/rows.h>
-#include <gradus/gradus.h>
-#include <gradus/nn/nn.h>
-#include <gradus/optim/optim.h>
-#include <gradus/train/callbacks.h>
-#include <gradus/train/metrics.h>
+#include "common/libraries.h"
 #include "common/program.h"
-
-namespace nn = gradus::nn;
-namespace optim = gradus::optim;
-namespace train = gradus::train;
-using gradus::Tensor;
-using gradus::data::LabelledImages;
 
 constexpr int64_t kClasses = 10;
 constexpr int64_t kBatchSize = 256;

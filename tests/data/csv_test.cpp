@@ -8,22 +8,11 @@
 
 #include "runtime/file.h"
 #include "tests/runtime/temporary_folder.h"
+#include "tests/support/messages.h"
 
 using namespace gradus;
 using data::parse_csv;
-
-namespace {
-
-std::string error_of(auto f) {
-  try {
-    f();
-  } catch (const DataError& e) {
-    return e.message().what;
-  }
-  return "no error";
-}
-
-}  // namespace
+using gradus::test::what_of;
 
 TEST_CASE("columns are typed when they are asked for") {
   const data::Table table = parse_csv("x,n,good,name\n1.5, 7 ,true,b\n-2e3,+8,0,a\ninf,9,1,b\n");
@@ -69,7 +58,7 @@ TEST_CASE("quotes, line ends, blank lines, comments and other delimiters") {
 
 TEST_CASE("an empty field is NaN if that is wanted") {
   const std::string text = "x,y\n1,2\n,4\n";
-  CHECK(error_of([&] { parse_csv(text).column("x"); }) ==
+  CHECK(what_of<DataError>([&] { parse_csv(text).column("x"); }) ==
         "'text', line 3, column 1 ('x'): no f32; got \"\"");
   const data::Table table = parse_csv(text, {.empty_is_nan = true});
   CHECK(std::isnan(table.column("x").to_vector<float>()[1]));
@@ -78,29 +67,29 @@ TEST_CASE("an empty field is NaN if that is wanted") {
 
 TEST_CASE("errors name line and column") {
   const data::Table table = parse_csv("id,\"na\nme\",age\n1,x,20\n\n2,\"y\",abc\n3,z,300\n");
-  CHECK(error_of([&] { table.column("age"); }) ==
+  CHECK(what_of<DataError>([&] { table.column("age"); }) ==
         "'text', line 5, column 7 ('age'): no f32; got \"abc\"");
-  CHECK(error_of([&] { table.column("id", DType::Bool); }) ==
+  CHECK(what_of<DataError>([&] { table.column("id", DType::Bool); }) ==
         "'text', line 5, column 1 ('id'): no bool; got \"2\"");
-  CHECK(error_of([&] { parse_csv("n\n255\n256\n").column("n", DType::U8); }) ==
+  CHECK(what_of<DataError>([&] { parse_csv("n\n255\n256\n").column("n", DType::U8); }) ==
         "'text', line 3, column 1 ('n'): no u8; got \"256\"");
-  CHECK(error_of([&] { parse_csv("n\n1.5\n").column("n", DType::I32); }) ==
+  CHECK(what_of<DataError>([&] { parse_csv("n\n1.5\n").column("n", DType::I32); }) ==
         "'text', line 2, column 1 ('n'): no i32; got \"1.5\"");
-  CHECK(error_of([&] { parse_csv("n\n-1\n").column("n", DType::U32); }) ==
+  CHECK(what_of<DataError>([&] { parse_csv("n\n-1\n").column("n", DType::U32); }) ==
         "'text', line 2, column 1 ('n'): no u32; got \"-1\"");
-  CHECK(error_of([&] { parse_csv("n\n+-1\n").column("n", DType::I32); }) ==
+  CHECK(what_of<DataError>([&] { parse_csv("n\n+-1\n").column("n", DType::I32); }) ==
         "'text', line 2, column 1 ('n'): no i32; got \"+-1\"");
-  CHECK(error_of([&] { table.column("none"); }) ==
+  CHECK(what_of<DataError>([&] { table.column("none"); }) ==
         "'text' has no column 'none'; got id, na\nme, age");
-  CHECK(error_of([] { parse_csv("a,b\n1,2\n1,2,3\n"); }) ==
+  CHECK(what_of<DataError>([] { parse_csv("a,b\n1,2\n1,2,3\n"); }) ==
         "'text', line 3, column 1: a row of another length; got 3 fields, expected 2");
-  CHECK(error_of([] { parse_csv("a,b\n1\n"); }) ==
+  CHECK(what_of<DataError>([] { parse_csv("a,b\n1\n"); }) ==
         "'text', line 2, column 1: a row of another length; got 1 fields, expected 2");
-  CHECK(error_of([] { parse_csv("a,b,a\n"); }) ==
+  CHECK(what_of<DataError>([] { parse_csv("a,b,a\n"); }) ==
         "'text', line 1, column 5: two columns have the name 'a'");
-  CHECK(error_of([] { parse_csv("a,b\n1,\"2\n3\n"); }) ==
+  CHECK(what_of<DataError>([] { parse_csv("a,b\n1,\"2\n3\n"); }) ==
         "'text', line 2, column 3: a quoted field does not end");
-  CHECK(error_of([] { parse_csv("a,b\n1,\"2\"3\n"); }) ==
+  CHECK(what_of<DataError>([] { parse_csv("a,b\n1,\"2\"3\n"); }) ==
         "'text', line 2, column 6: text behind the end of a quoted field; quotes inside are "
         "doubled");
   CHECK_THROWS_AS(table.text(3, "id"), ValueError);
@@ -112,8 +101,8 @@ TEST_CASE("files") {
   write_file_atomically(folder / "x.csv", "a;b\n1;2,5\n");
   const data::Table table = data::read_csv(folder / "x.csv", {.delimiter = ';'});
   CHECK(table.column("a").item<float>() == 1);
-  CHECK(error_of([&] { table.column("b"); }) ==
+  CHECK(what_of<DataError>([&] { table.column("b"); }) ==
         "'" + (folder / "x.csv") + "', line 2, column 3 ('b'): no f32; got \"2,5\"");
-  CHECK(error_of([&] { data::read_csv(folder / "none"); }) ==
+  CHECK(what_of<DataError>([&] { data::read_csv(folder / "none"); }) ==
         "cannot read '" + (folder / "none") + "': No such file or directory");
 }

@@ -11,20 +11,12 @@
 #include "runtime/file.h"
 #include "tests/data/pictures.h"
 #include "tests/runtime/temporary_folder.h"
+#include "tests/support/messages.h"
 
 using namespace gradus;
 using namespace gradus::test;
 
 namespace {
-
-std::string error_of(auto f) {
-  try {
-    f();
-  } catch (const DataError& e) {
-    return e.message().what;
-  }
-  return "no error";
-}
 
 /// Two classes; files are made in no order.
 struct Flowers : TemporaryFolder {
@@ -93,26 +85,26 @@ TEST_CASE("channels are converted") {
 TEST_CASE("portable pictures") {
   CHECK(data::decode_image("P5 # grey\n2 1 # wide\n#\n15\n\x0f\x01").to_vector<uint8_t>() ==
         std::vector<uint8_t>{255, 17});
-  CHECK(error_of([] { data::decode_image("P5\n2 1\n65535\nabcd"); }) ==
+  CHECK(what_of<DataError>([] { data::decode_image("P5\n2 1\n65535\nabcd"); }) ==
         "'image' has samples of more than one byte");
   for (const std::string text : {"P5", "P6\n2", "P5\n2 2\n255\nabc", "P5\n2 2\n255",
                                  "P5\n99999999999999999999 1\n255\n", "P5\n-2 1\n255\nab"}) {
-    CHECK(error_of([&] { data::decode_image(text); }) ==
+    CHECK(what_of<DataError>([&] { data::decode_image(text); }) ==
           "'image' is damaged, or of a kind that is not known");
   }
 }
 
 TEST_CASE("files that are no pictures") {
-  CHECK(error_of([] { data::decode_image("hello", 0, "x.png"); }) ==
+  CHECK(what_of<DataError>([] { data::decode_image("hello", 0, "x.png"); }) ==
         "'x.png' is no picture; expected PNG, JPEG or PNM (P5, P6)");
-  CHECK(error_of([] { data::decode_image(""); }) ==
+  CHECK(what_of<DataError>([] { data::decode_image(""); }) ==
         "'image' is no picture; expected PNG, JPEG or PNM (P5, P6)");
   const std::string png = png_of(picture(5, 7, 3));
-  CHECK(error_of([&] { data::decode_image(png.substr(0, 50)); }) ==
+  CHECK(what_of<DataError>([&] { data::decode_image(png.substr(0, 50)); }) ==
         "'image' is damaged, or of a kind that is not known");
-  CHECK(error_of([] { data::decode_image("P5\n100000 100000\n255\nx"); }) ==
+  CHECK(what_of<DataError>([] { data::decode_image("P5\n100000 100000\n255\nx"); }) ==
         "'image' has a size that cannot be; got 100000 by 100000");
-  CHECK(error_of([] { data::read_image("/no/such.png"); }) ==
+  CHECK(what_of<DataError>([] { data::read_image("/no/such.png"); }) ==
         "cannot read '/no/such.png': No such file or directory");
 }
 
@@ -185,13 +177,13 @@ TEST_CASE("pictures of several sizes are an error, or resized") {
   Flowers flowers;
   flowers.put("tulip/3.jpg", jpeg_of(picture(10, 9, 3)));
   const data::ImageFolder folder(flowers.path());
-  CHECK(error_of([&] { folder[5]; }) ==
+  CHECK(what_of<DataError>([&] { folder[5]; }) ==
         "'" + (flowers / "tulip/3.jpg") +
             "' has another size than the first; got 10 by 9, expected 4 by 6");
   // The error comes out of the loop, at its batch.
   const auto batches = data::batches(folder, {.size = 5}).prefetch(1);
   int seen = 0;
-  CHECK(error_of([&] {
+  CHECK(what_of<DataError>([&] {
           for (auto& batch : batches)
             seen += batch.label.size() == 5;
         }) != "no error");
@@ -202,15 +194,15 @@ TEST_CASE("pictures of several sizes are an error, or resized") {
 
 TEST_CASE("folders that are none") {
   const TemporaryFolder folder;
-  CHECK(error_of([&] { data::ImageFolder(folder / "none"); }) ==
+  CHECK(what_of<DataError>([&] { data::ImageFolder(folder / "none"); }) ==
         "cannot read '" + (folder / "none") + "': No such file or directory");
-  CHECK(error_of([&] { data::ImageFolder f(folder.path()); }) ==
+  CHECK(what_of<DataError>([&] { data::ImageFolder f(folder.path()); }) ==
         "'" + folder.path() + "' has no sub-folders, one for each class");
   make_folders(folder / "a");
-  CHECK(error_of([&] { data::ImageFolder f(folder.path()); }) ==
+  CHECK(what_of<DataError>([&] { data::ImageFolder f(folder.path()); }) ==
         "'" + (folder / "a") + "' has no pictures");
   write_file_atomically(folder / "a/x.png", "no picture");
-  CHECK(error_of([&] { data::ImageFolder f(folder.path()); }) ==
+  CHECK(what_of<DataError>([&] { data::ImageFolder f(folder.path()); }) ==
         "'" + (folder / "a/x.png") + "' is no picture; expected PNG, JPEG or PNM (P5, P6)");
   CHECK_THROWS_AS(data::ImageFolder(folder.path(), {.height = 3}), ValueError);
 }

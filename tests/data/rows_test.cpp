@@ -8,6 +8,7 @@
 #include "frontend/data/random_state.h"
 #include "frontend/transform.h"
 #include "runtime/error.h"
+#include "tests/support/messages.h"
 
 using namespace gradus;
 
@@ -38,16 +39,6 @@ std::vector<int> items_of(const Set& set) {
   return items;
 }
 
-template <class E>
-std::string message_of(auto action) {
-  try {
-    action();
-  } catch (const E& e) {
-    return e.message().what;
-  }
-  return "no error";
-}
-
 }  // namespace
 
 TEST_CASE("items are taken from every leaf") {
@@ -58,10 +49,10 @@ TEST_CASE("items are taken from every leaf") {
   CHECK(items_of(data::take(set, std::vector<int64_t>{})).empty());
   CHECK(items_of(data::part(set, 2, 5)) == std::vector<int>{2, 3, 4});
   CHECK(items_of(data::part(set, 10, 10)).empty());
-  CHECK(message_of<ValueError>([&] {
+  CHECK(gradus::test::what_of<ValueError>([&] {
           data::take(set, {0, 10});
         }) == "an item that is not there; got 10, expected 0 to 9");
-  CHECK(message_of<ValueError>([&] { data::part(set, 4, 11); }) ==
+  CHECK(gradus::test::what_of<ValueError>([&] { data::part(set, 4, 11); }) ==
         "no part of 10 items; got 4 to 11");
 }
 
@@ -90,7 +81,7 @@ TEST_CASE("splits") {
   CHECK(items_of(validation) == std::vector<int>{8, 9});
   CHECK(data::rows(data::split_fraction(set, 1.0).first) == 10);
   CHECK(data::rows(data::split_fraction(set, 0.25).first) == 3);  // 2.5 is rounded up
-  CHECK(message_of<ValueError>([&] {
+  CHECK(gradus::test::what_of<ValueError>([&] {
           data::split(set, {5, 6});
         }) == "no part of 6 items behind the first 5; got 10 in all");
   CHECK_THROWS_AS(data::split(set, {INT64_MAX, INT64_MAX}), ValueError);
@@ -133,10 +124,10 @@ TEST_CASE("compiled functions of batches run on the thread that makes them") {
 
 TEST_CASE("data sets that are none") {
   const Set set = make_set(4);
-  CHECK(message_of<ShapeError>([&] {
+  CHECK(gradus::test::what_of<ShapeError>([&] {
           data::rows(Set{set.x, data::part(set, 0, 3).y});
         }) == "no set of items; got u8[3] at y, expected 4 items as at x");
-  CHECK(message_of<ShapeError>([&] { data::rows(Tensor(1.0)); }) ==
+  CHECK(gradus::test::what_of<ShapeError>([&] { data::rows(Tensor(1.0)); }) ==
         "no set of items; got f32[] at the tensor, expected a first axis");
   CHECK_THROWS_AS(data::rows(std::vector<Tensor>{}), ValueError);
   CHECK_THROWS_AS(data::rows(Set{}), ValueError);
@@ -151,7 +142,7 @@ TEST_CASE("samples that are trees are stacked") {
   CHECK(batch.x.shape() == Shape{2, 2});
   CHECK(batch.y.to_vector<uint8_t>() == std::vector<uint8_t>{3, 6});
   const std::vector<Tensor> wrong = {tensor({1.0}), tensor({1.0, 2.0})};
-  CHECK(message_of<ShapeError>([&] { data::stack(std::span(wrong)); }) ==
+  CHECK(gradus::test::what_of<ShapeError>([&] { data::stack(std::span(wrong)); }) ==
         "samples of different types at the tensor; got f32[2] in sample 1, expected f32[1]");
   const std::vector<Tensor> types = {tensor({1.0}), tensor({1})};
   CHECK_THROWS_AS(data::stack(std::span(types)), DTypeError);

@@ -8,6 +8,7 @@
 #include "runtime/file.h"
 #include "tests/data/idx_file.h"
 #include "tests/runtime/temporary_folder.h"
+#include "tests/support/messages.h"
 
 using namespace gradus;
 using namespace gradus::test;
@@ -17,12 +18,7 @@ namespace {
 constexpr SourcePos kHere{"train.cpp", 12};
 
 std::string message_of_load(const TemporaryFolder& folder) {
-  try {
-    data::load_mnist(folder.path(), kHere);
-  } catch (const DataError& e) {
-    return e.what();
-  }
-  return "no error";
+  return message_of<DataError>([&] { data::load_mnist(folder.path(), kHere); });
 }
 
 // A folder with the four files, small but sound.
@@ -117,12 +113,8 @@ TEST_CASE("images of other extents, and labels of another number", "[errors][dat
 
 TEST_CASE("a file read by itself", "[errors][data]") {
   TemporaryFolder folder;
-  try {
-    data::read_idx(folder / "x", kHere);
-    FAIL("no error");
-  } catch (const DataError& e) {
-    REQUIRE(std::string(e.what()) == "[idx] cannot read '" + folder.path() +
-                                         "/x': No such file or directory; train.cpp:12; check the "
-                                         "path, or fetch the file again");
-  }
+  REQUIRE(message_of<DataError>([&] { data::read_idx(folder / "x", kHere); }) ==
+          "[idx] cannot read '" + folder.path() +
+              "/x': No such file or directory; train.cpp:12; check the path, or fetch the file "
+              "again");
 }

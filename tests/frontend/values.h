@@ -8,6 +8,8 @@
 
 #include <gradus/gradus.h>
 
+#include "tests/support/messages.h"
+
 inline std::vector<float> floats(const gradus::Tensor& x) {
   return x.to_vector<float>();
 }
@@ -32,21 +34,5 @@ inline bool close(const gradus::Tensor& a, std::initializer_list<float> expected
          close(a, gradus::tensor(std::vector<float>(expected), a.shape()), tolerance);
 }
 
-/// The whole text of the error that `f` throws.
-template <class Error, class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  } catch (const std::exception& e) {
-    return std::string("another exception: ") + e.what();
-  }
-  return "no exception";
-}
-
-/// "file:line" of the line where it is written, shifted by `offset` lines.
-inline std::string here(int offset = 0, const char* file = __builtin_FILE(),
-                        int line = __builtin_LINE()) {
-  return std::string(file) + ":" + std::to_string(line + offset);
-}
+using gradus::test::here;
+using gradus::test::message_of;

@@ -12,6 +12,7 @@
 
 #include "runtime/error.h"
 #include "tests/runtime/temporary_folder.h"
+#include "tests/support/messages.h"
 
 namespace gradus::io {
 namespace {
@@ -45,15 +46,6 @@ void check_array(const NpyArray& array, const Shape& shape, std::initializer_lis
   CHECK(array.type == Type{dtype_of<T>(), shape});
   REQUIRE(array.type.bytes() == values.size() * sizeof(T));
   CHECK(std::memcmp(array.data->data(), values.begin(), array.type.bytes()) == 0);
-}
-
-std::string message_of(const std::string& path) {
-  try {
-    read_npy(path);
-  } catch (const DataError& e) {
-    return e.what();
-  }
-  return "none";
 }
 
 TEST_CASE("what was written is read") {
@@ -137,15 +129,9 @@ TEST_CASE("tensors") {
   CHECK(y.shape() == Shape{2, 3});
   CHECK(y.to_vector<float>() == std::vector<float>{2, 3, 4, 5, 6, 7});
   CHECK(sum(y).item<float>() == 27);
-  std::string message = "none";
-  const int line = __LINE__ + 2;
-  try {
-    load_npy("none.npy");
-  } catch (const DataError& e) {
-    message = e.what();
-  }
-  CHECK(message == "[npy] cannot read 'none.npy': No such file or directory; " __FILE__ ":" +
-                       std::to_string(line) + "; check the path and its permissions");
+  CHECK(test::message_of<DataError>([] { load_npy("none.npy"); }) ==
+        "[npy] cannot read 'none.npy': No such file or directory; " + test::here() +
+            "; check the path and its permissions");
   CHECK_THROWS_AS(save_npy(path, Tensor()), ValueError);
 }
 
@@ -154,13 +140,14 @@ TEST_CASE("files that are none") {
   const std::string path = folder / "x.npy";
   const auto check = [&](const std::string& bytes, const std::string& what) {
     put(path, bytes);
-    CHECK(message_of(path) == "[npy] '" + path + "': " + what);
+    CHECK(test::message_of<DataError>([&] { read_npy(path); }) == "[npy] '" + path + "': " + what);
   };
-  CHECK(message_of("/no/such.npy") ==
+  CHECK(test::message_of<DataError>([&] { read_npy("/no/such.npy"); }) ==
         "[npy] cannot read '/no/such.npy': No such file or directory; check the path and its "
         "permissions");
-  CHECK(message_of(folder.path()) == "[npy] cannot read '" + folder.path() +
-                                         "': Is a directory; check the path and its permissions");
+  CHECK(test::message_of<DataError>([&] { read_npy(folder.path()); }) ==
+        "[npy] cannot read '" + folder.path() +
+            "': Is a directory; check the path and its permissions");
   check("", "is no .npy file; write it with numpy.save");
   check("PK\3\4 an .npz file, which is a zip", "is no .npy file; write it with numpy.save");
   check(std::string("\x93NUMPY\x09\0\x02\0{}", 12),
@@ -220,13 +207,9 @@ TEST_CASE("every damaged byte of a header is refused or harmless") {
 
 TEST_CASE("a file that cannot be written leaves nothing") {
   const float x = 1;
-  std::string message = "none";
-  try {
-    write_npy("/no/such/folder/x.npy", {DType::F32, {}}, &x);
-  } catch (const DataError& e) {
-    message = e.what();
-  }
-  CHECK(message ==
+  CHECK(test::message_of<DataError>([&] {
+          write_npy("/no/such/folder/x.npy", {DType::F32, {}}, &x);
+        }) ==
         "[npy] cannot write '/no/such/folder/x.npy': No such file or directory; check the path and "
         "its permissions");
   const test::TemporaryFolder folder;

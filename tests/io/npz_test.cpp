@@ -44,7 +44,7 @@ TEST_CASE("archives that are no .npz files") {
     ZipWriter archive;
     archive.add(name, {content}, false);
     archive.write(path);
-    CHECK(data_error_of([&] { io::load_npz(path); }) == "'" + path + "'" + what);
+    CHECK(what_of<DataError>([&] { io::load_npz(path); }) == "'" + path + "'" + what);
   };
   check("a.txt", "hello", " has an entry 'a.txt' that is no array");
   check("a.npy", "hello", ", array 'a': is no .npy file");
@@ -62,7 +62,7 @@ TEST_CASE("archives that are no .npz files") {
   check("a.npy", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (3,)}", 8),
         ", array 'a': is cut off; f32[3] takes 12 bytes");
   put_file(path, "no archive at all");
-  CHECK(data_error_of([&] { io::load_npz(path); }) ==
+  CHECK(what_of<DataError>([&] { io::load_npz(path); }) ==
         "'" + path + "' is no zip archive, or its end is missing");
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("a file that unpacks to more than allowed is refused before it does") 
                io::Packing::Deflated);
   CHECK(bytes_of_file(path).size() < 20000);
   CHECK(io::load_npz(path, 8000256).size() == 2);
-  CHECK(data_error_of([&] { io::load_npz(path, 8000255); }) ==
+  CHECK(what_of<DataError>([&] { io::load_npz(path, 8000255); }) ==
         "'" + path + "' unpacks to more than 8000255 bytes");
 }
 

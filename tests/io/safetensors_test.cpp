@@ -59,11 +59,11 @@ TEST_CASE("metadata that are asked for as what they are not") {
   CHECK(metadata.text("good") == "true");
   CHECK(metadata.number("half") == 0.5);
   CHECK(metadata.number("epoch") == 3);
-  CHECK(data_error_of([&] { metadata.integer("name"); }) ==
+  CHECK(what_of<DataError>([&] { metadata.integer("name"); }) ==
         "'name' is no number; got \"x\", expected an integer");
-  CHECK(data_error_of([&] { metadata.integer("half"); }) ==
+  CHECK(what_of<DataError>([&] { metadata.integer("half"); }) ==
         "'half' is no number; got \"0.5\", expected an integer");
-  CHECK(data_error_of([&] { metadata.text("none"); }) ==
+  CHECK(what_of<DataError>([&] { metadata.text("none"); }) ==
         "there is no 'none'; got epoch, good, half, name");
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("files that are no safetensors files") {
   const std::string path = folder / "x";
   const auto check = [&](const std::string& bytes, const std::string& what) {
     put_file(path, bytes);
-    CHECK(data_error_of([&] { io::load_safetensors(path); }) == "'" + path + "': " + what);
+    CHECK(what_of<DataError>([&] { io::load_safetensors(path); }) == "'" + path + "': " + what);
   };
   const auto check_item = [&](const std::string& item, const std::string& what) {
     check(file_of("{\"a\":{" + item + "}}", 8), what);
@@ -149,7 +149,7 @@ TEST_CASE("files that are no safetensors files") {
         path,
         file_of("{\"a\":{\"dtype\":\"" + dtype + "\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8));
     CHECK(
-        data_error_of([&] {
+        what_of<DataError>([&] {
           io::load_safetensors(path);
         }).starts_with("'" + path + "': tensor 'a' has an element type without counterpart; got "));
   }
@@ -195,6 +195,6 @@ TEST_CASE("tensors that cannot be saved") {
                   TraceError);
   CHECK_THROWS_AS(io::save_safetensors("/no/such/folder/x", {{"a", x}}), DataError);
   CHECK(folder.files() == 0);
-  CHECK(data_error_of([&] { io::load_safetensors(folder / "none"); }) ==
+  CHECK(what_of<DataError>([&] { io::load_safetensors(folder / "none"); }) ==
         "cannot read '" + (folder / "none") + "': No such file or directory");
 }

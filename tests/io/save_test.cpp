@@ -96,7 +96,7 @@ TEST_CASE("metadata, single tensors and parts of a file") {
   CHECK(to_string(file.type_of("layers/1/w")) == "f32[2,3]");
   CHECK(to_string(file.type_of("key")) == "u32[2]");
   CHECK(file.tensor("params/linear/b").item<float>() == 13);
-  CHECK(data_error_of([&] { file.tensor("none"); }) == "'" + path + "' has no tensor 'none'");
+  CHECK(what_of<DataError>([&] { file.tensor("none"); }) == "'" + path + "' has no tensor 'none'");
   CHECK_THROWS_AS(file.type_of("none"), DataError);
 
   const auto layers = file.load(make_model(0).layers, "layers");
@@ -104,7 +104,7 @@ TEST_CASE("metadata, single tensors and parts of a file") {
   const Layer layer = file.load(Layer{}, "layers/0");  // empty leaves take any type
   CHECK(layer.b.to_vector<float>() == std::vector<float>(3, -5));
   CHECK(file.load(Tensor{}, "extra").to_vector<float>() == std::vector<float>{15, 15});
-  CHECK(data_error_of([&] { file.load(Layer{}, "layers"); }) ==
+  CHECK(what_of<DataError>([&] { file.load(Layer{}, "layers"); }) ==
         "'" + path +
             "' does not hold this tree; missing: layers/b, layers/w; unexpected: layers/0/b, "
             "layers/0/w, layers/1/b, layers/1/w");
@@ -145,7 +145,7 @@ TEST_CASE("names, shapes and types must be those of the tree") {
   std::map<std::string, Tensor> many;
   for (int i = 10; i < 30; ++i)
     many[std::to_string(i)] = Tensor(i);
-  CHECK(data_error_of([&] { io::load(path, many); })
+  CHECK(what_of<DataError>([&] { io::load(path, many); })
             .starts_with("'" + path +
                          "' does not hold this tree; missing: 10, 11, 12, 13, 14, 15, 16, 17 and "
                          "12 more; unexpected: extra, key,"));
@@ -167,7 +167,7 @@ TEST_CASE("trees that cannot be saved") {
   CHECK(folder.files() == 0);
   CHECK_THROWS_AS(io::load(path, Tensor(1)), DataError);
   put_file(path, "PK no zip");
-  CHECK(data_error_of([&] { io::load(path, Tensor(1)); }) ==
+  CHECK(what_of<DataError>([&] { io::load(path, Tensor(1)); }) ==
         "'" + path + "' is no zip archive, or its end is missing");
 }
 

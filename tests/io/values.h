@@ -11,6 +11,7 @@
 #include <gradus/ops.h>
 
 #include "frontend/tensor_impl.h"
+#include "tests/support/messages.h"
 
 namespace gradus::test {
 
@@ -66,17 +67,6 @@ inline std::map<std::string, Tensor> golden_arrays() {
           {"u64", counted(DType::U64, {2})},     {"f32", counted(DType::F32, {2, 3})},
           {"f64", counted(DType::F64, {4})},     {"linear/w", counted(DType::F32, {3, 2})},
           {"empty", counted(DType::F32, {0, 4})}};
-}
-
-/// The text of the DataError that `f` throws.
-template <class F>
-std::string data_error_of(F&& f) {
-  try {
-    f();
-  } catch (const DataError& e) {
-    return e.message().what;
-  }
-  return "no error";
 }
 
 }  // namespace gradus::test

@@ -3,23 +3,11 @@
 #include <limits>
 
 #include "frontend/train/history.h"
+#include "tests/support/messages.h"
 
 using namespace gradus;
 using namespace gradus::train;
-
-namespace {
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
-}  // namespace
+using gradus::test::message_of;
 
 TEST_CASE("rows, columns and names of a history") {
   History history;

@@ -7,8 +7,10 @@
 
 #include "runtime/file.h"
 #include "tests/runtime/temporary_folder.h"
+#include "tests/support/messages.h"
 
 using namespace gradus;
+using gradus::test::message_of;
 using gradus::test::TemporaryFolder;
 
 namespace {
@@ -73,16 +75,6 @@ Png read_png(const std::string& path) {
     }
   }
   return png;
-}
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 }  // namespace

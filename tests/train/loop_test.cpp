@@ -6,22 +6,13 @@
 
 #include "runtime/file.h"
 #include "tests/runtime/temporary_folder.h"
+#include "tests/support/messages.h"
 #include "tests/train/fit.h"
 
 using namespace gradus;
 using namespace gradus::test;
 
 namespace {
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 /// Writes down what the loop tells it.
 class Diary final : public train::Callback {

@@ -5,21 +5,13 @@
 
 #include "runtime/file.h"
 #include "tests/runtime/temporary_folder.h"
+#include "tests/support/messages.h"
 
 using namespace gradus;
+using gradus::test::message_of;
 using gradus::test::TemporaryFolder;
 
 namespace {
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 train::History history() {
   train::History h;
