@@ -37,6 +37,7 @@ class Builder {
 
   /// The graph so far: types, operands, attributes of the nodes that exist.
   const Graph& graph() const { return graph_; }
+  /// The reference stays good while nodes are added.
   const Type& type(Value v) const { return graph_.type(v); }
   /// The literal if v is a constant, else nullptr. It stays where it is while the graph grows.
   const Literal* literal(Value v) const;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -96,7 +97,7 @@ class Graph {
   std::vector<Node> nodes_;
   std::vector<Value> operands_;
   std::vector<uint32_t> results_;  // indices into types_
-  std::vector<Type> types_;        // distinct
+  std::deque<Type> types_;         // distinct; stay where they are as more come
   std::vector<AttrsPtr> attrs_;    // entry 0 is empty
   std::vector<SourcePos> sources_; // entry 0 is "unknown"
   std::vector<Value> inputs_, outputs_;

@@ -114,17 +114,9 @@ void register_moments(Registry& registry) {
   op.reference = reference_moments;
   op.jvp = jvp_of_moments;
   op.batch = [](const BatchContext& c) -> std::vector<Batched> {
-    const Batched x = c.in[0];
-    Ints axes = c.ints("axes");
-    int axis = x.axis;
-    for (int64_t& a : axes) {
-      if (a >= x.axis) {
-        ++a;
-      } else {
-        --axis;
-      }
-    }
-    const auto v = c.b.add_node(c.op, {&x.value, 1}, {axes});
+    int axis = c.in[0].axis;
+    const Ints axes = batched_axes(c.ints("axes"), axis);
+    const auto v = c.b.add_node(c.op, {&c.in[0].value, 1}, {axes});
     return {{v[0], axis}, {v[1], axis}};
   };
   op.decompose = decompose_moments;

@@ -72,17 +72,9 @@ OpDef reduce_row(std::string name) {
       .name = std::move(name), .family = Family::Reduce, .attributes = {{"axes", AttrKind::Ints}}};
   op.space = [](const SpaceContext& c) { return reduce_space(c, c.ints("axes")); };
   op.batch = [](const BatchContext& c) -> std::vector<Batched> {
-    const Batched x = c.in[0];
-    Ints axes = c.ints("axes");
-    int axis = x.axis;
-    for (int64_t& a : axes) {
-      if (a >= x.axis) {
-        ++a;
-      } else {
-        --axis;
-      }
-    }
-    return {{c.b.add(c.op, {x.value}, {axes}), axis}};
+    int axis = c.in[0].axis;
+    const Ints axes = batched_axes(c.ints("axes"), axis);
+    return {{c.b.add(c.op, {c.in[0].value}, {axes}), axis}};
   };
   return op;
 }

@@ -25,6 +25,19 @@ inline int64_t reduced_count(const Shape& shape, const Ints& axes) {
   return n;
 }
 
+/// The axes of a reduction whose operand is batched along `axis`, which becomes that of the result.
+inline Ints batched_axes(Ints axes, int& axis) {
+  const int of_operand = axis;
+  for (int64_t& a : axes) {
+    if (a >= of_operand) {
+      ++a;
+    } else {
+      --axis;
+    }
+  }
+  return axes;
+}
+
 /// x, of the reduced shape, repeated over the axes that were reduced from `shape`.
 inline Value spread(Builder& b, Value x, const Shape& shape, const Ints& axes) {
   return broadcast(b, x, shape, other_axes(shape.rank(), axes));

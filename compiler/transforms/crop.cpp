@@ -203,9 +203,8 @@ Graph Crop::run() {
     for (Value v : graph_.operands(n)) ++users_[graph_.value_index(v)];
   }
   for (Value v : graph_.outputs()) ++users_[graph_.value_index(v)];
-  return rebuild(graph_, b_, map_, [&](NodeId n, std::span<const Value> in) {
-    const Value v = rewritten(n, in);
-    return v ? std::vector{v} : std::vector<Value>();
+  return rebuild_by_one(graph_, b_, map_, [&](NodeId n, std::span<const Value> in) {
+    return rewritten(n, in);
   });
 }
 

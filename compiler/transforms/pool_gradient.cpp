@@ -245,9 +245,8 @@ Graph PoolGradient::run() {
     const size_t y = graph_.value_index(graph_.operands(n)[1]);
     maxima_.insert({{x, y}, {y, x}});
   }
-  return rebuild(graph_, b_, map_, [&](NodeId n, std::span<const Value> in) {
-    const Value v = rewritten(n, in);
-    return v ? std::vector{v} : std::vector<Value>();
+  return rebuild_by_one(graph_, b_, map_, [&](NodeId n, std::span<const Value> in) {
+    return rewritten(n, in);
   });
 }
 

@@ -48,4 +48,12 @@ ir::Graph rebuild(const ir::Graph& graph, ir::Builder& b, ir::ValueMap& map,
   return dce(finish_like(graph, b, map));
 }
 
+ir::Graph rebuild_by_one(const ir::Graph& graph, ir::Builder& b, ir::ValueMap& map,
+                         const RewriteToOne& rewrite) {
+  return rebuild(graph, b, map, [&](ir::NodeId n, std::span<const ir::Value> in) {
+    const ir::Value v = rewrite(n, in);
+    return v ? std::vector{v} : std::vector<ir::Value>();
+  });
+}
+
 }  // namespace gradus::transforms

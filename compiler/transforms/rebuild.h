@@ -23,6 +23,11 @@ using Rewrite = std::function<std::vector<ir::Value>(ir::NodeId n, std::span<con
 /// Builds the graph anew in b, node by node; nodes that nothing needs vanish.
 ir::Graph rebuild(const ir::Graph& graph, ir::Builder& b, ir::ValueMap& map, const Rewrite& rewrite);
 
+/// The same for rewrites to one result; an empty value: the node is copied.
+using RewriteToOne = std::function<ir::Value(ir::NodeId n, std::span<const ir::Value> in)>;
+ir::Graph rebuild_by_one(const ir::Graph& graph, ir::Builder& b, ir::ValueMap& map,
+                         const RewriteToOne& rewrite);
+
 std::vector<std::string> output_names(const ir::Graph& graph);
 
 }  // namespace gradus::transforms

@@ -1,11 +1,10 @@
 #include "tests/support/convnet.h"
 
 #include <array>
-#include <numeric>
 
 #include "compiler/ops/build.h"
 #include "compiler/ops/op.h"
-#include "compiler/transforms/gradient.h"
+#include "tests/support/workloads.h"
 
 namespace gradus::testing {
 
@@ -68,22 +67,7 @@ Graph loss_of(const ConvnetSizes& z) {
 }  // namespace
 
 Graph convnet_step(const ConvnetSizes& sizes, double rate) {
-  const Graph loss = loss_of(sizes);
-  std::vector<int> wrt(5);
-  std::iota(wrt.begin(), wrt.end(), 0);
-  const Graph gradient = transforms::gradient(loss, wrt);
-  Builder b("update");
-  std::vector<Value> inputs;
-  for (size_t i = 0; i < loss.inputs().size(); ++i) {
-    inputs.push_back(b.parameter(loss.type(loss.inputs()[i]), loss.input_name(i)));
-  }
-  const auto gradients = b.inline_graph(gradient, inputs);
-  std::vector<Value> updated;
-  for (size_t i = 0; i < gradients.size(); ++i) {
-    const Value step = ops::mul(b, ops::constant_like(b, gradients[i], rate), gradients[i]);
-    updated.push_back(ops::sub(b, inputs[i], step));
-  }
-  return b.finish(updated, {"w0", "b0", "w1", "b1", "w2"});
+  return sgd_step(loss_of(sizes), rate);
 }
 
 }  // namespace gradus::testing

@@ -67,8 +67,7 @@ Graph mlp_loss(const MlpSizes& sizes) {
   return b.finish({&loss, 1}, {"loss"});
 }
 
-Graph mlp_step(const MlpSizes& sizes, double rate) {
-  const Graph loss = mlp_loss(sizes);
+Graph sgd_step(const Graph& loss, double rate) {
   std::vector<int> wrt(loss.inputs().size() - 2);
   std::iota(wrt.begin(), wrt.end(), 0);
   const Graph gradient = transforms::gradient(loss, wrt);
@@ -87,6 +86,10 @@ Graph mlp_step(const MlpSizes& sizes, double rate) {
     names.push_back(loss.input_name(i));
   }
   return b.finish(updated, names);
+}
+
+Graph mlp_step(const MlpSizes& sizes, double rate) {
+  return sgd_step(mlp_loss(sizes), rate);
 }
 
 Graph s3_step(int64_t batch) {

@@ -21,6 +21,9 @@ ir::Graph mlp_predict(const MlpSizes& sizes);
 /// Parameters, images[batch,in], targets[batch,classes] -> -mean(log-probabilities * targets).
 ir::Graph mlp_loss(const MlpSizes& sizes);
 
+/// Parameters, two others -> loss becomes the same -> parameters - rate * gradient.
+ir::Graph sgd_step(const ir::Graph& loss, double rate);
+
 /// Parameters, images, targets -> parameters - rate * gradient: S3's training step, as traced.
 ir::Graph mlp_step(const MlpSizes& sizes, double rate = 0.01);
 
