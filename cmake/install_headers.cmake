@@ -1,9 +1,9 @@
 # Run at install time: cmake -DSOURCE=... -DDESTINATION=... -P install_headers.cmake
 #
 # Installs the public headers under DESTINATION/gradus. A header of the frontend is public unless it
-# reaches one of the compiler's; of the runtime, what public headers include is public. Includes
-# relative to the source root become <gradus/...>. A public header that includes a third party's
-# header is refused: users need nothing but Gradus.
+# reaches one of the compiler's; of the runtime, what public headers or the example programs include
+# is public. Includes relative to the source root become <gradus/...>. A public header that includes
+# a third party's header is refused: users need nothing but Gradus.
 
 cmake_minimum_required(VERSION 3.25)
 
@@ -57,6 +57,16 @@ foreach(header ${headers})
   if(NOT "${closure}" MATCHES "(^|;)compiler/")
     list(APPEND public ${closure})
   endif()
+endforeach()
+file(GLOB_RECURSE programs RELATIVE ${SOURCE} ${SOURCE}/examples/*.cpp ${SOURCE}/examples/*.h)
+foreach(program ${programs})
+  project_includes(${program} ours foreign)
+  foreach(header ${ours})
+    if(header MATCHES "^runtime/")
+      reachable(${header} closure)
+      list(APPEND public ${closure})
+    endif()
+  endforeach()
 endforeach()
 list(REMOVE_DUPLICATES public)
 

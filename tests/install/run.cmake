@@ -16,7 +16,8 @@ endfunction()
 
 run(${CMAKE_COMMAND} --install ${BINARY_DIR} --prefix ${prefix})
 run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/project -B ${work}/build -G Ninja
-    -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=${CXX})
+    -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=${CXX}
+    -DEXAMPLES=${CMAKE_CURRENT_LIST_DIR}/../../examples)
 string(TIMESTAMP start "%s%f" UTC)
 run(${CMAKE_COMMAND} --build ${work}/build --target user)
 string(TIMESTAMP end "%s%f" UTC)
@@ -24,6 +25,7 @@ math(EXPR milliseconds "(${end} - ${start}) / 1000")
 run(${CMAKE_COMMAND} --build ${work}/build)
 run(${work}/build/user)
 message(STATUS "${output}")
+run(${work}/build/example --version)
 
 file(GLOB_RECURSE libraries ${prefix}/lib*/libgradus.so*)
 set(bytes 0)
