@@ -56,10 +56,10 @@ std::string dtype_text(DType dtype) {
 
 }  // namespace
 
-SafeTensors load_safetensors(const std::string& path, SourcePos where) {
+SafeTensors load_safetensors(const std::string& path, ReadOptions options, SourcePos where) {
   return with_position("safetensors", where, [&] {
     const InputFile file(path);
-    SafetensorsHeader header = read_safetensors_header(file, where);
+    SafetensorsHeader header = read_safetensors_header(file, options, where);
     SafeTensors result{{}, std::move(header.metadata)};
     for (const SafetensorsItem& item : header.items)
       result.tensors[item.name] = read_safetensors_item(file, item, where);

@@ -16,10 +16,17 @@ struct SafeTensors {
   Metadata metadata;
 };
 
+struct ReadOptions {
+  /// Tensors of F16 and BF16, which Gradus does not have, become f32, exactly.
+  bool convert_half = false;
+};
+
 /// Reads the whole file. Throws DataError, naming the file and the tensor, if it is missing, cut
 /// off, or breaks the format: offsets that overlap, leave gaps or lie outside, sizes that do not
-/// fit the shape, a name twice, an element type that Gradus does not have (F16, BF16, F8_…).
-SafeTensors load_safetensors(const std::string& path, SourcePos where = SourcePos::here());
+/// fit the shape, a name twice, an element type that Gradus does not have (F8_…; F16 and BF16
+/// unless the options say what to do).
+SafeTensors load_safetensors(const std::string& path, ReadOptions options = {},
+                             SourcePos where = SourcePos::here());
 
 /// Writes the file: it appears whole or not at all, and is on disk when this returns. Keys become
 /// U32 with a last dimension of 2. Throws DataError if it cannot be written, and ValueError for a

@@ -1,6 +1,8 @@
 #include "frontend/io/safetensors_format.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <optional>
 #include <set>
 
@@ -183,8 +185,20 @@ class HeaderReader final : public nlohmann::json_sax<json> {
   std::set<std::string> names_;
 };
 
-Type type_of(const RawItem& raw, const Place& place) {
-  const std::optional<DType> dtype = dtype_of_text(*raw.dtype);
+Stored stored_as(const RawItem& raw) {
+  return *raw.dtype == "F16" ? Stored::F16 : *raw.dtype == "BF16" ? Stored::BF16 : Stored::AsIs;
+}
+
+Type type_of(const RawItem& raw, ReadOptions options, const Place& place) {
+  std::optional<DType> dtype = dtype_of_text(*raw.dtype);
+  if (stored_as(raw) != Stored::AsIs) {
+    if (!options.convert_half) {
+      place.fail(fmt::format("tensor '{}' has an element type without counterpart; got {}",
+                             raw.name, *raw.dtype),
+                 "read it as f32 by the option convert_half");
+    }
+    dtype = DType::F32;
+  }
   if (!dtype) {
     place.fail(fmt::format("tensor '{}' has an element type without counterpart; got {}", raw.name,
                            raw.dtype->substr(0, 40)),
@@ -201,9 +215,32 @@ Type type_of(const RawItem& raw, const Place& place) {
   }
 }
 
+size_t bytes_in_file(const Type& type, Stored stored) {
+  return stored == Stored::AsIs ? type.bytes() : type.bytes() / 2;
+}
+
+/// The bits of the f32 with the value of a half: 1 bit sign, 5 exponent, 10 mantissa.
+uint32_t bits_of_f16(uint32_t half) {
+  const uint32_t sign = (half & 0x8000) << 16, exponent = half >> 10 & 31, mantissa = half & 0x3ff;
+  if (exponent == 31) return sign | 0x7f800000 | mantissa << 13;  // infinities and NaN
+  if (exponent > 0) return sign | (exponent + 127 - 15) << 23 | mantissa << 13;
+  return sign | std::bit_cast<uint32_t>(static_cast<float>(mantissa) * 0x1p-24f);
+}
+
+void widen(const char* from, const SafetensorsItem& item, char* to) {
+  for (int64_t i = 0; i < item.type.elements(); ++i) {
+    uint16_t half;
+    std::memcpy(&half, from + 2 * i, sizeof half);
+    const uint32_t bits =
+        item.stored == Stored::F16 ? bits_of_f16(half) : static_cast<uint32_t>(half) << 16;
+    std::memcpy(to + 4 * i, &bits, sizeof bits);
+  }
+}
+
 }  // namespace
 
-SafetensorsHeader read_safetensors_header(const InputFile& file, SourcePos where) {
+SafetensorsHeader read_safetensors_header(const InputFile& file, ReadOptions options,
+                                          SourcePos where) {
   const Place place{file.path(), where};
   unsigned char start[8];
   if (file.read_at(0, start, sizeof start) < sizeof start) {
@@ -246,10 +283,13 @@ SafetensorsHeader read_safetensors_header(const InputFile& file, SourcePos where
       place.fail(fmt::format("tensor '{}' has data_offsets that are no range", raw.name));
     }
     const Range range{(*raw.offsets)[0], (*raw.offsets)[1], items.size()};
-    const Type type = type_of(raw, place);
-    if (range.end - range.begin != type.bytes()) {
-      place.fail(fmt::format("tensor '{}' has {} bytes, expected {} for {}", raw.name,
-                             range.end - range.begin, type.bytes(), to_string(type)));
+    const Type type = type_of(raw, options, place);
+    const Stored stored = stored_as(raw);
+    const size_t expected = bytes_in_file(type, stored);
+    if (range.end - range.begin != expected) {
+      place.fail(fmt::format("tensor '{}' has {} bytes, expected {} for {}{}", raw.name,
+                             range.end - range.begin, expected, to_string(type),
+                             stored == Stored::AsIs ? "" : " from " + *raw.dtype));
     }
     if (range.end > bytes) {
       place.fail(
@@ -258,7 +298,7 @@ SafetensorsHeader read_safetensors_header(const InputFile& file, SourcePos where
                       raw.name, range.begin, range.end, bytes));
     }
     ranges.push_back(range);
-    items.push_back({raw.name, type, data + range.begin});
+    items.push_back({raw.name, type, stored, data + range.begin});
   }
   std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
@@ -283,12 +323,16 @@ SafetensorsHeader read_safetensors_header(const InputFile& file, SourcePos where
 }
 
 Tensor read_safetensors_item(const InputFile& file, const SafetensorsItem& item, SourcePos where) {
-  const size_t bytes = item.type.bytes();
-  BufferPtr buffer = Buffer::allocate(bytes);
-  if (file.read_at(item.begin, buffer->data(), bytes) < bytes) {
+  const size_t bytes = bytes_in_file(item.type, item.stored);
+  BufferPtr buffer = Buffer::allocate(item.type.bytes());
+  // Halves stand in the upper part of the buffer, where widening them from the front on overtakes
+  // none of them.
+  char* begin = buffer->as<char>() + (item.type.bytes() - bytes);
+  if (file.read_at(item.begin, begin, bytes) < bytes) {
     Place{file.path(), where}.fail(
         fmt::format("was cut off while tensor '{}' was read", item.name));
   }
+  if (item.stored != Stored::AsIs) widen(begin, item, buffer->as<char>());
   if (item.type.dtype == DType::Bool) {
     auto* flags = buffer->as<unsigned char>();
     std::transform(flags, flags + bytes, flags, [](unsigned char x) { return x != 0; });

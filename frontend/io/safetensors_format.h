@@ -7,15 +7,20 @@
 #include <vector>
 
 #include "frontend/io/metadata.h"
+#include "frontend/io/safetensors.h"
 #include "frontend/tensor_impl.h"
 #include "runtime/file.h"
 #include "runtime/type.h"
 
 namespace gradus::io {
 
+/// How the elements of an f32 tensor stand in the file.
+enum class Stored : uint8_t { AsIs, F16, BF16 };
+
 struct SafetensorsItem {
   std::string name;
   Type type;
+  Stored stored = Stored::AsIs;
   uint64_t begin = 0;  // of its elements, from the beginning of the file
 };
 
@@ -25,7 +30,8 @@ struct SafetensorsHeader {
 };
 
 /// Checks everything that can be known without the elements.
-SafetensorsHeader read_safetensors_header(const InputFile& file, SourcePos where);
+SafetensorsHeader read_safetensors_header(const InputFile& file, ReadOptions options,
+                                          SourcePos where);
 
 Tensor read_safetensors_item(const InputFile& file, const SafetensorsItem& item, SourcePos where);
 

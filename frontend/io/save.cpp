@@ -113,7 +113,8 @@ struct Archive::Content {
   }
 };
 
-Archive::Archive(const std::string& path, SourcePos where) : content_(new Content{.path = path}) {
+Archive::Archive(const std::string& path, ReadOptions options, SourcePos where)
+    : content_(new Content{.path = path}) {
   with_position("load", where, [&] {
     content_->file.emplace(path);
     char start[2] = {};
@@ -123,7 +124,7 @@ Archive::Archive(const std::string& path, SourcePos where) : content_(new Conten
       content_->arrays = load_npz(path, kMostUnpacked, where);
       return;
     }
-    SafetensorsHeader header = read_safetensors_header(*content_->file, where);
+    SafetensorsHeader header = read_safetensors_header(*content_->file, options, where);
     content_->metadata = std::move(header.metadata);
     for (SafetensorsItem& item : header.items) {
       std::string name = item.name;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <gradus/io/metadata.h>
+#include <gradus/io/safetensors.h>
 #include <gradus/pytree.h>
 #include <gradus/tensor.h>
 
@@ -51,7 +52,8 @@ class Archive {
  public:
   /// Throws DataError if the file is missing or not what it should be, see load_safetensors() and
   /// load_npz().
-  explicit Archive(const std::string& path, SourcePos where = SourcePos::here());
+  explicit Archive(const std::string& path, ReadOptions options = {},
+                   SourcePos where = SourcePos::here());
   ~Archive();
   Archive(Archive&&) noexcept;
   Archive& operator=(Archive&&) noexcept;
@@ -81,10 +83,11 @@ class Archive {
   std::unique_ptr<Content> content_;
 };
 
-/// Archive(path).load(like).
+/// Archive(path, options).load(like).
 template <class T>
-T load(const std::string& path, T like, SourcePos where = SourcePos::here()) {
-  return Archive(path, where).load(std::move(like), {}, where);
+T load(const std::string& path, T like, ReadOptions options = {},
+       SourcePos where = SourcePos::here()) {
+  return Archive(path, options, where).load(std::move(like), {}, where);
 }
 
 }  // namespace gradus::io

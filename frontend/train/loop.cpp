@@ -153,7 +153,7 @@ void Loop::resume(detail::Driver& driver, SourcePos where) {
                      .where = where,
                      .remedy = "delete it to start anew"});
   };
-  const io::Archive file(options_.checkpoint, where);
+  const io::Archive file(options_.checkpoint, {}, where);
   const io::Metadata& facts = file.metadata();
   History history = History::from_csv(facts.text("history", where));
   if (history.empty() || history.last().epoch != facts.integer("epoch", where)) {

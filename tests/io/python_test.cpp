@@ -1,10 +1,13 @@
 // Files from and for Python's packages: those in golden/ were written by them.
+#include <bit>
 #include <catch2/catch_test_macros.hpp>
+#include <cmath>
 #include <cstdlib>
 #include <string>
 
 #include "frontend/io/npz.h"
 #include "frontend/io/safetensors.h"
+#include "frontend/io/save.h"
 #include "tests/io/values.h"
 #include "tests/runtime/temporary_folder.h"
 
@@ -33,6 +36,39 @@ TEST_CASE("what Python's packages wrote is read") {
   auto arrays = golden_arrays();
   arrays["long"] = counted(DType::F32, {50, 50});
   CHECK(same(io::load_npz(kGolden + "deflated.npz"), arrays));
+}
+
+TEST_CASE("halves that PyTorch wrote are read as f32, with the same values") {
+  const std::string path = kGolden + "half.safetensors";
+  const auto tensors = io::load_safetensors(path, {.convert_half = true}).tensors;
+  REQUIRE(tensors.size() == 4);
+  for (const std::string name : {"f16", "bf16"}) {
+    const auto got = tensors.at(name).to_vector<float>();
+    const auto expected = tensors.at(name + " as f32").to_vector<float>();
+    REQUIRE(got.size() == expected.size());
+    REQUIRE(got.size() > 1000);
+    for (size_t i = 0; i < got.size(); ++i) {
+      CAPTURE(name, i, got[i], expected[i]);
+      const bool is_nan = std::isnan(expected[i]);
+      CHECK((is_nan ? std::isnan(got[i])
+                    : std::bit_cast<uint32_t>(got[i]) == std::bit_cast<uint32_t>(expected[i])));
+    }
+  }
+  const io::Archive file(path, {.convert_half = true});
+  CHECK(same({{"f16", file.tensor("f16")}}, {{"f16", tensors.at("f16")}}));
+  CHECK(file.type_of("bf16") == Type{DType::F32, tensors.at("bf16").shape()});
+  for (const bool opens : {true, false}) {
+    const std::string message = message_of<DataError>([&] {
+      if (opens) {
+        io::Archive{path};
+      } else {
+        io::load_safetensors(path);
+      }
+    });
+    CHECK(message.find("': tensor 'bf16' has an element type without counterpart; got BF16; ") !=
+          std::string::npos);
+    CHECK(message.ends_with("; read it as f32 by the option convert_half"));
+  }
 }
 
 TEST_CASE("a safetensors file has the bytes that Python's package gives it") {

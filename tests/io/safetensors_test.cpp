@@ -1,8 +1,11 @@
 // Safetensors files: round trips, and files that are none.
 #include "frontend/io/safetensors.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <string>
 
 #include <gradus/transform.h>
@@ -52,6 +55,44 @@ TEST_CASE("keys are words, bools are 0 or 1") {
   put_file(folder / "x", file_of(R"({"b":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}})", 0) +
                              std::string("\0\2\1", 3));
   CHECK(same(io::load_safetensors(folder / "x").tensors.at("b"), tensor({0, 1, 1}) != 0));
+}
+
+TEST_CASE("every half becomes the f32 of its value") {
+  const TemporaryFolder folder;
+  std::string data;
+  for (int bits = 0; bits < 1 << 16; ++bits)
+    data += {static_cast<char>(bits & 255), static_cast<char>(bits >> 8)};
+  for (const std::string dtype : {"F16", "BF16"}) {
+    CAPTURE(dtype);
+    const int mantissa_bits = dtype == "F16" ? 10 : 7, exponent_bits = 15 - mantissa_bits;
+    put_file(folder / "x", file_of(R"({"x":{"dtype":")" + dtype +
+                                       R"(","shape":[65536],"data_offsets":[0,131072]}})",
+                                   0) +
+                               data);
+    const Tensor x = io::load_safetensors(folder / "x", {.convert_half = true}).tensors.at("x");
+    REQUIRE(x.dtype() == DType::F32);
+    const std::vector<float> values = x.to_vector<float>();
+    int wrong = 0;
+    for (int bits = 0; bits < 1 << 16; ++bits) {
+      const float value = values[static_cast<size_t>(bits)];
+      const int mantissa = bits & ((1 << mantissa_bits) - 1);
+      const int exponent = bits >> mantissa_bits & ((1 << exponent_bits) - 1);
+      const int bias = (1 << (exponent_bits - 1)) - 1, last = (1 << exponent_bits) - 1;
+      const int whole = exponent ? mantissa + (1 << mantissa_bits) : mantissa;
+      const double size = exponent == last
+                              ? std::numeric_limits<double>::infinity()
+                              : std::ldexp(whole, std::max(exponent, 1) - bias - mantissa_bits);
+      if (exponent == last && mantissa) {
+        wrong += !std::isnan(value);
+      } else {
+        wrong += std::abs(value) != size || std::signbit(value) != (bits >> 15 == 1);
+      }
+    }
+    CHECK(wrong == 0);
+  }
+  put_file(folder / "x", file_of(R"({"x":{"dtype":"F16","shape":[2],"data_offsets":[0,8]}})", 8));
+  CHECK(what_of<DataError>([&] { io::load_safetensors(folder / "x", {.convert_half = true}); }) ==
+        "'" + (folder / "x") + "': tensor 'x' has 8 bytes, expected 4 for f32[2] from F16");
 }
 
 TEST_CASE("metadata that are asked for as what they are not") {

@@ -1,9 +1,11 @@
 """Writes the files of this folder with Python's own packages, for python_test.cpp. Run it with a
-Python that has numpy and safetensors."""
+Python that has numpy, safetensors and torch (for half.safetensors)."""
 
 import pathlib
 
 import numpy as np
+import safetensors.torch
+import torch
 from safetensors.numpy import save_file
 
 folder = pathlib.Path(__file__).parent
@@ -35,3 +37,10 @@ arrays = {
 save_file(arrays, folder / "all.safetensors", metadata={"epoch": "3"})
 np.savez(folder / "stored.npz", **arrays)
 np.savez_compressed(folder / "deflated.npz", **arrays, long=values("float32", (50, 50)))
+
+# Halves by their bits, and as f32: normal numbers, small ones, zeros, infinities, NaN.
+bits = torch.tensor([*range(0, 1 << 16, 61), 1, 0x3FF, 0x400, 0x7BFF, 0x7C00, 0x7F80, 0x8000, 0x8001, 0xFC00, 0xFF80])
+bits = bits.to(torch.int32).to(torch.uint16)
+halves = {"f16": bits.view(torch.float16), "bf16": bits.clone().view(torch.bfloat16)}
+halves |= {f"{name} as f32": x.float() for name, x in halves.items()}
+safetensors.torch.save_file(halves, folder / "half.safetensors")
