@@ -23,6 +23,25 @@ Tensor nadam_direction(Leaf& l) {
   return normalised(l, ahead + now, l.slot("nu") * l.correction("b2"));
 }
 
+Tensor nadam_of_pytorch_direction(Leaf& l) {
+  take_moments(l);
+  const auto momentum = [&](const Tensor& t) {
+    return l.exact("b1") * (1 - 0.5 * pow(0.96, t * l.exact("momentum_decay")));
+  };
+  const Tensor t = l.count(), m = momentum(t), next = momentum(t + 1);
+  Tensor& product = l.slot("momentum_product");
+  product = product * m;
+  const Tensor ahead = l.cast(next / (1 - product * next)) * l.slot("mu");
+  const Tensor now = l.cast((1 - m) / (1 - product)) * l.gradient;
+  return normalised(l, ahead + now, l.slot("nu") * l.correction("b2"));
+}
+
+Tensor amsgrad_of_pytorch_direction(Leaf& l) {
+  take_moments(l);
+  l.slot("nu_max") = maximum(l.slot("nu_max"), l.slot("nu"));
+  return normalised(l, l.slot("mu") * l.correction("b1"), l.slot("nu_max") * l.correction("b2"));
+}
+
 Tensor amsgrad_direction(Leaf& l) {
   take_moments(l);
   l.slot("nu_max") = maximum(l.slot("nu_max"), l.slot("nu") * l.correction("b2"));
@@ -151,6 +170,21 @@ Optimizer nadam(Schedule learning_rate, AdamOptions options) {
 
 Optimizer amsgrad(Schedule learning_rate, AdamOptions options) {
   return descent("amsgrad", std::move(learning_rate), amsgrad_rule(options));
+}
+
+Optimizer nadam_of_pytorch(Schedule learning_rate, NAdamOfPytorchOptions o) {
+  const Slot product("momentum_product", [](const Tensor&) { return full({}, 1.0, DType::F64); });
+  LeafRule rule = adam_rule({.b1 = o.b1, .b2 = o.b2, .eps = o.eps});
+  rule.settings.push_back({"momentum_decay", o.momentum_decay});
+  rule.slots.push_back(product);
+  rule.update = nadam_of_pytorch_direction;
+  return descent("nadam_of_pytorch", std::move(learning_rate), std::move(rule));
+}
+
+Optimizer amsgrad_of_pytorch(Schedule learning_rate, AdamOptions options) {
+  LeafRule rule = amsgrad_rule(options);
+  rule.update = amsgrad_of_pytorch_direction;
+  return descent("amsgrad_of_pytorch", std::move(learning_rate), std::move(rule));
 }
 
 Optimizer adamw(Schedule learning_rate, AdamWOptions options) {

@@ -22,11 +22,28 @@ struct AdamOptions {
 /// arXiv:1412.6980), as in Optax.
 Optimizer adam(Schedule learning_rate, AdamOptions options = {});
 /// adam() with Nesterov's acceleration (Dozat 2016): b1 · mu / (1 - b1^(t+1)) + (1 - b1) · g / (1 -
-/// b1^t) instead of mu'. As in Optax; PyTorch's NAdam has a schedule of b1 besides.
+/// b1^t) instead of mu'. As in Optax.
 Optimizer nadam(Schedule learning_rate, AdamOptions options = {});
+
+struct NAdamOfPytorchOptions {
+  double b1 = 0.9;
+  double b2 = 0.999;
+  double eps = 1e-8;
+  double momentum_decay = 4e-3;
+};
+
+/// nadam() with momentum that grows, as PyTorch's NAdam: with m(t) = b1 · (1 - 0.96^(t ·
+/// momentum_decay) / 2) and p(t) = m(1) · … · m(t), m(t+1) · mu / (1 - p(t+1)) + (1 - m(t)) · g /
+/// (1
+/// - p(t)) instead of mu'. For its weight_decay see add_decayed_weights().
+Optimizer nadam_of_pytorch(Schedule learning_rate, NAdamOfPytorchOptions options = {});
+
 /// adam() with the largest nu' so far instead of nu' (Reddi et al. 2018, arXiv:1904.09237), as in
 /// Optax.
 Optimizer amsgrad(Schedule learning_rate, AdamOptions options = {});
+/// adam() with the largest nu so far, divided by 1 - b2^t, instead of nu', as PyTorch's Adam with
+/// amsgrad=True: the largest is taken before the correction, not behind it.
+Optimizer amsgrad_of_pytorch(Schedule learning_rate, AdamOptions options = {});
 
 struct AdamWOptions {
   double b1 = 0.9;

@@ -10,6 +10,7 @@ import optax
 import torch
 
 jax.config.update("jax_enable_x64", True)
+torch.set_default_dtype(torch.float64)  # of what optimisers count in, too
 
 STEPS = 12
 RECORDED = (1, 2, 5, 12)
@@ -69,8 +70,14 @@ def rows():
     yield "adamw", with_optax(o.adamw(0.01, weight_decay=0.1))
     yield "adamw of PyTorch", with_torch(lambda p: t.AdamW(p, 0.01, weight_decay=0.1))
     yield "nadam", with_optax(o.nadam(0.01))
+    yield "nadam of PyTorch", with_torch(lambda p: t.NAdam(p, 0.01))
+    yield "nadam of PyTorch, all settings", with_torch(
+        lambda p: t.NAdam(p, 0.02, betas=(0.8, 0.95), eps=1e-3, weight_decay=0.1, momentum_decay=0.5))
     yield "nadamw", with_optax(o.nadamw(0.01, weight_decay=0.1))
     yield "amsgrad", with_optax(o.amsgrad(0.01))
+    yield "amsgrad of PyTorch", with_torch(lambda p: t.Adam(p, 0.01, amsgrad=True))
+    yield "amsgrad of PyTorch, other settings", with_torch(
+        lambda p: t.Adam(p, 0.02, betas=(0.8, 0.5), eps=1e-3, amsgrad=True))
     yield "radam", with_optax(o.radam(0.01, b2=0.9))
     yield "radam of PyTorch", with_torch(lambda p: t.RAdam(p, 0.01, betas=(0.9, 0.9)))
     yield "radam, never rectified", with_optax(o.radam(0.01))

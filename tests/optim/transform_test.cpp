@@ -45,11 +45,27 @@ TEST_CASE("a step that owns its arguments works in their memory") {
 TEST_CASE("a training loop learns, with any optimiser") {
   const Tensor x = linspace(-1, 1, 16);
   const Tensor y = 3 * x - 1;
-  for (const Optimizer& opt :
-       {sgd(0.5), momentum(0.1), nesterov(0.1), adam(0.1), adamw(0.1, {.weight_decay = 1e-4}),
-        nadam(0.1), amsgrad(0.1), radam(0.1), adamax(0.3), adabelief(0.1), yogi(0.1), lion(0.05),
-        rmsprop(0.05), rmsprop_of_pytorch(0.05), adagrad(0.5), adafactor(0.1), adadelta(5),
-        chain(clip_by_global_norm(1), adam(0.1)), multi_steps(adam(0.2), 2)}) {
+  for (const Optimizer& opt : {sgd(0.5),
+                               momentum(0.1),
+                               nesterov(0.1),
+                               adam(0.1),
+                               adamw(0.1, {.weight_decay = 1e-4}),
+                               nadam(0.1),
+                               nadam_of_pytorch(0.1),
+                               amsgrad(0.1),
+                               amsgrad_of_pytorch(0.1),
+                               radam(0.1),
+                               adamax(0.3),
+                               adabelief(0.1),
+                               yogi(0.1),
+                               lion(0.05),
+                               rmsprop(0.05),
+                               rmsprop_of_pytorch(0.05),
+                               adagrad(0.5),
+                               adafactor(0.1),
+                               adadelta(5),
+                               chain(clip_by_global_norm(1), adam(0.1)),
+                               multi_steps(adam(0.2), 2)}) {
     INFO(opt.to_string());
     const auto step = jit([&](Line line, State state, Tensor x, Tensor y) {
       const auto [value, gradient] = value_and_grad(loss)(line, x, y);
