@@ -12,8 +12,8 @@ using ops::OpDef;
 namespace {
 
 /// All results of node n.
-std::vector<Value> results_of(const Graph& graph, NodeId n) {
-  std::vector<Value> values(graph.results(n));
+Values results_of(const Graph& graph, NodeId n) {
+  Values values(graph.results(n));
   for (uint32_t i = 0; i < values.size(); ++i) values[i] = {n, i};
   return values;
 }
@@ -54,22 +54,22 @@ const Literal* Builder::literal(Value v) const {
 
 std::vector<Value> Builder::add_node(const OpDef& op, std::span<const Value> operands,
                                      Attrs attrs) {
-  return insert(op, operands, shared(std::move(attrs)), {});
+  const Values results = insert(op, operands, shared(std::move(attrs)), {});
+  return {results.begin(), results.end()};
 }
 
-std::vector<Value> Builder::insert(const OpDef& op, std::span<const Value> operands,
-                                   AttrsPtr shared_attrs, Known known) {
+Values Builder::insert(const OpDef& op, std::span<const Value> operands, AttrsPtr shared_attrs,
+                       Known known) {
   if (!shared_attrs) shared_attrs = graph_.attrs_[0];
   const Attrs& attrs = *shared_attrs;
   GRADUS_CHECK(attrs.size() == op.attributes.size(), op.name);
   GRADUS_CHECK(op.operands < 0 || static_cast<size_t>(op.operands) == operands.size(), op.name);
   // A copy: the operands may lie in the graph, which grows.
-  std::vector<Value> in(operands.begin(), operands.end());
+  Values in(operands.begin(), operands.end());
   for (Value v : in) GRADUS_CHECK(v.node < graph_.size(), op.name);
   std::vector<Type> inferred;
-  std::vector<const Type*> results;
+  SmallVector<const Type*, 2> results;
   if (known.graph) {
-    results.reserve(known.graph->results(known.n));
     for (uint32_t i = 0; i < known.graph->results(known.n); ++i) {
       results.push_back(&known.graph->type({known.n, i}));
     }
@@ -85,7 +85,8 @@ std::vector<Value> Builder::insert(const OpDef& op, std::span<const Value> opera
     std::swap(in[0], in[1]);
   }
   if (free) {
-    if (auto folded = fold(*this, op, in, attrs, results); !folded.empty()) return folded;
+    const auto folded = fold(*this, op, in, attrs, results);
+    if (!folded.empty()) return {folded.begin(), folded.end()};
     if (op.simplify) {
       if (Value v = op.simplify(*this, in, attrs)) return {v};
     }
@@ -101,7 +102,7 @@ std::vector<Value> Builder::insert(const OpDef& op, std::span<const Value> opera
 }
 
 Value Builder::add(const OpDef& op, std::span<const Value> operands, Attrs attrs) {
-  const auto values = add_node(op, operands, std::move(attrs));
+  const Values values = insert(op, operands, shared(std::move(attrs)), {});
   GRADUS_CHECK(values.size() == 1, op.name);
   return values[0];
 }
@@ -162,7 +163,7 @@ bool Builder::same_node(NodeId n, const OpDef& op, std::span<const Value> operan
                              [](const Attr& a, const Attr& b) { return equal(a, b); }));
 }
 
-std::vector<Value> Builder::copy_node(const Graph& from, NodeId n, std::span<const Value> operands) {
+Values Builder::copy_node(const Graph& from, NodeId n, std::span<const Value> operands) {
   if (from.source(n)) set_source(from.source(n));
   const auto old = from.operands(n);
   bool same_types = old.size() == operands.size();
@@ -185,7 +186,8 @@ std::vector<Value> Builder::inline_graph(const Graph& graph, std::span<const Val
     }
   }
   source_ = outer;
-  return map.all(graph.outputs());
+  const Values outputs = map.all(graph.outputs());
+  return {outputs.begin(), outputs.end()};
 }
 
 Graph Builder::finish(std::span<const Value> outputs, std::vector<std::string> output_names) {

@@ -4,8 +4,12 @@
 
 #include "compiler/ir/graph.h"
 #include "runtime/hash_index.h"
+#include "runtime/small_vector.h"
 
 namespace gradus::ir {
+
+/// Operands or results of a node.
+using Values = SmallVector<Value, 4>;
 
 class Builder {
  public:
@@ -45,7 +49,7 @@ class Builder {
   /// Appends copies of all nodes of `graph` with its inputs replaced; returns its outputs' copies.
   std::vector<Value> inline_graph(const Graph& graph, std::span<const Value> inputs);
   /// Copies node n of another graph; `map` gives the copies of its operands.
-  std::vector<Value> copy_node(const Graph& from, NodeId n, std::span<const Value> operands);
+  Values copy_node(const Graph& from, NodeId n, std::span<const Value> operands);
 
   /// Ends construction. Unused nodes stay (dce removes them).
   Graph finish(std::span<const Value> outputs, std::vector<std::string> output_names = {});
@@ -56,7 +60,7 @@ class Builder {
     const Graph* graph = nullptr;
     NodeId n = 0;
   };
-  std::vector<Value> insert(const ops::OpDef& op, std::span<const Value> operands, AttrsPtr attrs,
+  Values insert(const ops::OpDef& op, std::span<const Value> operands, AttrsPtr attrs,
                             Known known);
   uint32_t type_index(const Type& type);
   NodeId append(const ops::OpDef& op, std::span<const Value> operands, AttrsPtr attrs,
@@ -81,8 +85,8 @@ class ValueMap {
   void set(NodeId n, std::span<const Value> results) {
     for (uint32_t i = 0; i < results.size(); ++i) (*this)[Value{n, i}] = results[i];
   }
-  std::vector<Value> all(std::span<const Value> from) const {
-    std::vector<Value> to(from.size());
+  Values all(std::span<const Value> from) const {
+    Values to(from.size());
     for (size_t i = 0; i < from.size(); ++i) to[i] = (*this)[from[i]];
     return to;
   }

@@ -202,7 +202,7 @@ V ElementBuilder::apply(int node, const Point& at) {
   }
   for (size_t i = 0; i < n.operands.size(); ++i) in.push_back(operand(node, i, at));
   const std::vector<DType> dtypes(static_cast<size_t>(std::max(1, n.op->results)), n.dtype);
-  return n.op->scalar({{*n.op, n.attributes}, program_, in, dtypes})[static_cast<size_t>(n.result)];
+  return n.op->scalar({{*n.op, *n.attributes}, program_, in, dtypes})[static_cast<size_t>(n.result)];
 }
 
 V ElementBuilder::operand(int node, size_t i, const Point& at) {

@@ -272,17 +272,17 @@ V ScalarBuilder::append(const ScalarNode& node) {
       static_cast<size_t>(node.dtype));
   for (int32_t i : node.in)
     mix(static_cast<uint32_t>(i));
-  for (auto [it, end] = numbered_.equal_range(key); it != end; ++it) {
-    const ScalarNode& n = nodes_[static_cast<size_t>(it->second)];
-    if (n.kind == node.kind && n.op == node.op && n.dtype == node.dtype && n.in == node.in &&
-        n.bits == node.bits) {
-      return {it->second};
-    }
+  uint32_t id = numbered_.find(key, [&](uint32_t i) {
+    const ScalarNode& n = nodes_[i];
+    return n.kind == node.kind && n.op == node.op && n.dtype == node.dtype && n.in == node.in &&
+           n.bits == node.bits;
+  });
+  if (id == HashIndex::kNone) {
+    id = static_cast<uint32_t>(nodes_.size());
+    nodes_.push_back(node);
+    numbered_.insert(key, id);
   }
-  nodes_.push_back(node);
-  const auto id = static_cast<int32_t>(nodes_.size() - 1);
-  numbered_.emplace(key, id);
-  return {id};
+  return {static_cast<int32_t>(id)};
 }
 
 V ScalarBuilder::input(DType dtype, int number) {

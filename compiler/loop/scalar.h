@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "runtime/dtype.h"
+#include "runtime/hash_index.h"
 
 namespace gradus::loop {
 
@@ -109,7 +109,7 @@ class ScalarBuilder {
   V operand_if(V v, ScalarOp op) const;
 
   std::vector<ScalarNode> nodes_;
-  std::unordered_multimap<size_t, int32_t> numbered_;
+  HashIndex numbered_;  // nodes
 };
 
 /// How a reduction combines elements.

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/small_vector.h"
+
 namespace gradus::ops {
 
 enum class SpaceKind : uint8_t {
@@ -18,7 +20,7 @@ enum class SpaceKind : uint8_t {
 
 /// How one dimension of an operand is indexed: sum of coefficient * axis + constant.
 struct DimIndex {
-  std::vector<std::pair<int, int64_t>> terms;  // (axis, coefficient)
+  SmallVector<std::pair<int, int64_t>, 2> terms;  // (axis, coefficient)
   int64_t constant = 0;
   /// Outside [0, extent) the operand is not read (pad: the fill value is taken instead).
   bool guarded = false;

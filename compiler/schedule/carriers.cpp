@@ -44,7 +44,7 @@ class Carriers {
   void choose();
 
  private:
-  using Torn = std::vector<std::vector<int>>;  // axes of each member, by position
+  using Torn = std::vector<SmallVector<int, 4>>;  // axes of each member, by position
 
   void find_classes();
   /// Calls f(axis of the source, axis of v) for every link of the read that may carry.

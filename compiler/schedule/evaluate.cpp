@@ -155,7 +155,7 @@ class Evaluator {
     if (n.op->family == ops::Family::Layout) return first_there(n, in);
     const std::vector<Type> out(static_cast<size_t>(n.result) + 1,
                                 Type{n.dtype, Shape({n.points()})});
-    return n.op->reference({{*n.op, n.attributes}, in, out})[n.result];
+    return n.op->reference({{*n.op, *n.attributes}, in, out})[n.result];
   }
 
   /// Concatenate and pad with a computed fill.
@@ -258,7 +258,7 @@ class Evaluator {
   }
 
   static RefArray reduced_by(const Node& n, const RefArray& rows) {
-    ir::Attrs attrs = n.attributes;
+    ir::Attrs attrs = *n.attributes;
     for (size_t i = 0; i < attrs.size(); ++i) {
       if (n.op->attributes[i].name == "axes") attrs[i] = ir::Ints{1};
       if (n.op->attributes[i].name == "axis") attrs[i] = int64_t{1};

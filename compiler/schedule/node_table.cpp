@@ -24,8 +24,10 @@ size_t hash_of(const Node& n) {
   mix(h, static_cast<size_t>(n.dtype));
   for (int64_t e : n.extents)
     mix(h, static_cast<size_t>(e));
-  for (const ir::Attr& a : n.attributes)
-    mix(h, ir::hash_of(a));
+  if (n.attributes) {
+    for (const ir::Attr& a : *n.attributes)
+      mix(h, ir::hash_of(a));
+  }
   for (const Read& r : n.reads) {
     mix(h, static_cast<size_t>(r.source));
     for (const Span& s : r.spans)
@@ -48,14 +50,20 @@ bool equal(const Operand& a, const Operand& b) {
          a.dtype == b.dtype;
 }
 
+bool equal(const ir::AttrsPtr& a, const ir::AttrsPtr& b) {
+  if (a == b) return true;
+  return a && b && std::ranges::equal(*a, *b, [](const ir::Attr& x, const ir::Attr& y) {
+           return ir::equal(x, y);
+         });
+}
+
 bool equal(const Node& a, const Node& b) {
   const auto same = [](const auto& x, const auto& y) { return equal(x, y); };
   return a.op == b.op && a.kind == b.kind && a.result == b.result && a.dtype == b.dtype &&
          a.parallel == b.parallel && a.extents == b.extents && a.static_key == b.static_key &&
          std::ranges::equal(a.reads, b.reads, same) &&
          std::ranges::equal(a.operands, b.operands, same) &&
-         std::ranges::equal(a.attributes, b.attributes,
-                            [](const ir::Attr& x, const ir::Attr& y) { return ir::equal(x, y); });
+         equal(a.attributes, b.attributes);
 }
 
 }  // namespace

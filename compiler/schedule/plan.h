@@ -16,12 +16,13 @@
 #include "compiler/loop/scalar.h"
 #include "compiler/ops/op.h"
 #include "compiler/schedule/nominal.h"
+#include "runtime/small_vector.h"
 
 namespace gradus::schedule {
 
 /// sum of coefficient * axis + constant; axes ascending, coefficients non-zero.
 struct Affine {
-  std::vector<std::pair<int, int64_t>> terms;
+  SmallVector<std::pair<int, int64_t>, 2> terms;
   int64_t constant = 0;
   friend bool operator==(const Affine&, const Affine&) = default;
 };
@@ -70,7 +71,7 @@ enum class NodeKind : uint8_t { Input, Elementwise, Reduce, Product, Gather, Sca
 struct Node {
   NodeKind kind = NodeKind::Elementwise;
   const ops::OpDef* op = nullptr;  // nullptr: Input, and Elementwise copies
-  ir::Attrs attributes;            // of the op
+  ir::AttrsPtr attributes;         // of the op
   ir::NodeId origin = 0;           // graph node it comes from (source position, name)
   int result = 0;                  // which result of the op
   int input = -1;                  // Kind::Input: index of the graph's input; -1: the dense

@@ -122,7 +122,7 @@ void Translator::emit(NodeId n, NodeKind kind, const Axes& axes, std::vector<Nod
   const Space& space = spaces_[n];
   Node node{.kind = kind,
             .op = &graph_.op(n),
-            .attributes = graph_.attrs(n),
+            .attributes = graph_.shared_attrs(n),
             .origin = n,
             .extents = axes.extents,
             .parallel = axes.parallel,

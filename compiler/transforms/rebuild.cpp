@@ -41,9 +41,12 @@ ir::Graph rebuild(const ir::Graph& graph, ir::Builder& b, ir::ValueMap& map,
   for (ir::NodeId n = 0; n < graph.size(); ++n) {
     if (is_parameter(graph, n)) continue;
     const auto in = map.all(graph.operands(n));
-    auto results = rewrite(n, in);
-    if (results.empty()) results = b.copy_node(graph, n, in);
-    map.set(n, results);
+    const auto results = rewrite(n, in);
+    if (results.empty()) {
+      map.set(n, b.copy_node(graph, n, in));
+    } else {
+      map.set(n, results);
+    }
   }
   return dce(finish_like(graph, b, map));
 }
