@@ -28,6 +28,8 @@ struct BufferRule {
   int node = -1;
   int64_t step = 0, divisor = 1;
   int packed = -1;  // >= 0: the packed copy of that number instead (Leaf::packs)
+  /// > 0: so many elements of the thread's own memory instead, whose content no call outlives.
+  int64_t scratch = 0;
   friend bool operator==(const BufferRule&, const BufferRule&) = default;
 };
 

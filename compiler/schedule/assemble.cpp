@@ -393,13 +393,20 @@ PlannedCall Assembler::call_of(const RegionPiece& p, loop::Leaf leaf) {
   bool replicas = false;
   for (const loop::BufferRule& rule : leaf.buffers) {
     const auto width = static_cast<int64_t>(size_of(s_.nodes[rule.node].dtype));
-    Place place = rule.packed >= 0
-                      ? memory_.copy_place(pack_of(leaf.packs[rule.packed], s_.regions[p.region].phase))
-                      : memory_.place(rule.node);
+    const auto piece = static_cast<int>(&p - pieces_.data());
+    Place place;
+    if (rule.scratch > 0) {
+      const auto bytes = static_cast<size_t>(rule.scratch * width);
+      place = memory_.copy_place(memory_.add_scratch(bytes, piece));
+    } else if (rule.packed >= 0) {
+      place = memory_.copy_place(pack_of(leaf.packs[rule.packed], s_.regions[p.region].phase));
+    } else {
+      place = memory_.place(rule.node);
+    }
     place.step = rule.step * width;
     place.divisor = rule.divisor;
     call.places.push_back(place);
-    replicas |= rule.packed < 0 && memory_.has_replica(rule.node);
+    replicas |= rule.packed < 0 && rule.scratch == 0 && memory_.has_replica(rule.node);
   }
   if (replicas) call.replicas = call.places;
   call.args = leaf.args;

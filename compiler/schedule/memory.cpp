@@ -100,6 +100,10 @@ void Memory::set_capacity(int node, int64_t points) {
   blocks_[block_[node]].bytes = rounded(static_cast<size_t>(elements) * size_of(n.dtype));
 }
 
+int Memory::add_scratch(size_t bytes, int piece) {
+  return add_block({.kind = Kind::Thread, .bytes = bytes, .life = {piece, piece}});
+}
+
 int Memory::add_copy(size_t bytes, int first_phase, int last_phase) {
   return add_block({.kind = Kind::Arena,
                     .bytes = bytes,

@@ -34,6 +34,8 @@ class Memory {
   /// the last that reads it.
   void add_local(int node, int cut, bool innermost, std::vector<loop::Halo> halos, Life life);
   void set_capacity(int node, int64_t points);
+  /// Each thread's own, while the piece runs.
+  int add_scratch(size_t bytes, int piece);
   /// Memory of its own kind: a packed copy.
   int add_copy(size_t bytes, int first_phase, int last_phase);
 
