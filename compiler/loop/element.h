@@ -28,6 +28,8 @@ struct Storage {
   int64_t part_stride = 0;
   std::vector<Halo> halos;
   int64_t offset = 0;  // of the first element, behind the halos
+  /// > 0: the array consists of blocks of so many points of the carrier, part_stride elements each.
+  int64_t block = 0;
 };
 
 /// The halo that a guarded read needs in place of its guard; none if zeros around the axes that it

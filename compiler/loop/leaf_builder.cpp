@@ -88,7 +88,7 @@ int LeafBuilder::carrier_blocks(int64_t points, const char* name) {
 
 bool LeafBuilder::loads_outside(const ElementBuilder& element, int lane_axis) const {
   return std::ranges::any_of(element.inputs(), [&](const ElementInput& in) {
-    return in.kind == ElementInput::Kind::Load && !context_.is_local(in.position.node) &&
+    return in.kind == ElementInput::Kind::Load && !context_.has_room(in.position.node) &&
            coefficient(in.position.index, lane_axis) != 0;
   });
 }
@@ -110,10 +110,12 @@ Index LeafBuilder::axis_term(int leaf_axis, int64_t coefficient, const char* nam
 std::pair<int, Index> LeafBuilder::access(const Position& position, bool written) {
   BufferRule rule{.node = position.node};
   Index index;
-  const bool local = context_.is_local(position.node), fixed = local && local_strides_fixed_;
+  const Storage& storage = context_.storage.at(position.node);
+  const bool local = context_.is_local(position.node);
+  const bool fixed = local_strides_fixed_ && context_.has_room(position.node);
   for (auto [a, c] : position.index.terms) {
     if (a == carrier_ && !local) {
-      rule.step = c * scale_;
+      rule.step = c * scale_ * (storage.block ? storage.part_stride / storage.block : 1);
       rule.divisor = divisor_;
     }
     index = plus(std::move(index), axis_term(a, c, "s", fixed));

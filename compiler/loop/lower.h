@@ -76,6 +76,8 @@ struct LowerContext {
   /// Whether an operand may be packed: its value is known before the region runs.
   std::function<bool(int node)> can_pack;
 
+  /// Whether whole vectors of the carrier may be read and written, beyond its range.
+  bool has_room(int node) const { return is_local(node) || storage.at(node).block > 0; }
   /// Whether vectors run along the axis that the range restricts.
   bool is_in_lanes(int node) const;
 };

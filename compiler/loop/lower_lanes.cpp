@@ -203,7 +203,7 @@ void LanesLowering::choose_tile() {
 bool LanesLowering::varies_by_lane_outside() const {
   if (sums_lanes()) return leaf_->loads_outside(*element_, lane_axis_);
   for (const Root& r : roots_) {
-    if (!context_.is_local(r.node)) return true;
+    if (!context_.has_room(r.node)) return true;
   }
   return leaf_->loads_outside(*element_, lane_axis_);
 }

@@ -25,6 +25,8 @@ namespace {
 
 /// Element programs up to this size are unrolled; longer ones have work enough in flight.
 constexpr size_t kShortProgram = 24, kLongProgram = 64;
+/// Sums that run side by side.
+constexpr int64_t kChains = 12;
 /// Reduced axes with the carrier in the lanes are unrolled if they have so few points.
 constexpr int64_t kUnrolledPoints = 16;
 
@@ -50,7 +52,9 @@ class NestLowering {
   std::vector<Stmt> lanes_over_reduced();
   std::vector<Stmt> lanes_over_carrier();
   std::vector<Stmt> parts_over_carrier();
-  std::vector<Stmt> reduce_lanes();
+  /// Results stand in registers over `dims`.
+  std::vector<Stmt> reduce_lanes(const std::vector<int>& dims);
+  int64_t unrolled_points(int leaf_axis, int64_t most) const;
   bool varies_by_lane_outside() const;
   struct Limit {
     Index index;
@@ -101,6 +105,7 @@ Leaf NestLowering::run() {
   }
   find_axes();
   find_carrier();
+  if (carrier_in_lanes_) leaf_->fix_local_strides();
   find_values();
   int64_t size = 4;
   for (int r : roots_) size = std::max(size, static_cast<int64_t>(size_of(node(r).dtype)));
@@ -189,7 +194,6 @@ void NestLowering::find_carrier() {
   leaf_ = std::make_unique<LeafBuilder>(context_, extents_);
   if (carrier >= 0) leaf_->set_carrier(carrier);
   carrier_ = carrier;
-  if (carrier_in_lanes_) leaf_->fix_local_strides();
 }
 
 /// Every element looks through all updates in order: result = operand + sum of those that hit it.
@@ -472,7 +476,7 @@ std::vector<Stmt> NestLowering::lanes_over_result() {
 
 /// Whether memory outside of the region is read or written by lane: there is none for dead lanes.
 bool NestLowering::varies_by_lane_outside() const {
-  return std::ranges::any_of(stored_, [&](const auto& s) { return !context_.is_local(s.first); }) ||
+  return std::ranges::any_of(stored_, [&](const auto& s) { return !context_.has_room(s.first); }) ||
          leaf_->loads_outside(*element_, carrier_);
 }
 
@@ -492,12 +496,7 @@ std::vector<Stmt> NestLowering::lanes_over_carrier() {
     const int n = leaf_->carrier_points();
     limit = Limit{lane, {1, n}};
   }
-  int64_t unroll = 1;
-  if (!outer_.empty() && element_->program().nodes().size() <= kShortProgram) {
-    for (int64_t u = 4; u > 1 && unroll == 1; --u) {
-      if (extents_[outer_.back()] % u == 0) unroll = u;
-    }
-  }
+  const int64_t unroll = outer_.empty() ? 1 : unrolled_points(outer_.back(), 4);
   const int u = k.add_variable("u", LoopKind::Unroll, unroll);
   std::vector<Stmt> body;
   if (outer_.empty()) {
@@ -512,7 +511,15 @@ std::vector<Stmt> NestLowering::lanes_over_carrier() {
   return for_loop(b, {1, count}, std::move(body));
 }
 
+/// The largest divisor of the axis' extent up to `most`; 1 for long programs.
+int64_t NestLowering::unrolled_points(int leaf_axis, int64_t most) const {
+  if (element_->program().nodes().size() > kShortProgram) return 1;
+  while (extents_[leaf_axis] % most != 0) --most;
+  return most;
+}
+
 /// Sums over the carrier, dealt to the lanes: every part, masked by what there is of the carrier.
+/// Several results at once, for a chain waits for its sum at every step.
 std::vector<Stmt> NestLowering::parts_over_carrier() {
   Kernel& k = leaf_->kernel();
   lanes_ = std::min(lanes_, kCanonicalLanes);
@@ -526,29 +533,39 @@ std::vector<Stmt> NestLowering::parts_over_carrier() {
   leaf_->set_axis(granule_axis_, lane);
   const Coefficient granule = leaf_->constant_arg(granule_, "granule");
   const int count = leaf_->carrier_points();
+  const int last = outer_.size() > 1 ? outer_.back() : -1;  // the first is that of the parts
+  const int64_t most = std::max<int64_t>(1, kChains / static_cast<int64_t>(reductions_.size()));
+  const int64_t results = last < 0 ? 1 : unrolled_points(last, most);
+  const int q = k.add_variable("q", LoopKind::Unroll, results);
+  if (last >= 0) leaf_->set_axis(last, plus(variable(variables_[last], results), variable(q)));
   const auto in_lanes = [&](std::vector<Stmt> body, bool limited) {
     Stmt inner = make_for(lane_, {lanes_}, std::move(body));
     if (limited) {
       inner.limit = plus(lane, loop::scaled(variable(part), granule));
       inner.bound = {1, count};
     }
-    return make_for(u, {k.variables[u].count}, body_of(std::move(inner)));
+    body = for_loop(u, {k.variables[u].count}, body_of(std::move(inner)));
+    return for_loop(q, {results}, std::move(body));
   };
-  declare_registers({u, lane_});
-  std::vector<Stmt> body = body_of(in_lanes(initial_values(), false));
-  std::vector<Stmt> step = body_of(in_lanes(accumulate(true), true));
+  declare_registers({q, u, lane_});
+  std::vector<Stmt> body = in_lanes(initial_values(), false);
+  std::vector<Stmt> step = in_lanes(accumulate(true), true);
   step = for_loop(b, leaf_->constant_arg(granule_ / kCanonicalLanes, "blocks", granule_axis_),
                    std::move(step));
   for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(step))) body.push_back(std::move(s));
-  for (Stmt& s : reduce_lanes()) body.push_back(std::move(s));
-  for (Stmt& s : stores({})) body.push_back(std::move(s));
-  body = outer_loops(outer_.size(), std::move(body));
+  for (Stmt& s : reduce_lanes({q})) body.push_back(std::move(s));
+  for (Stmt& s : for_loop(q, {results}, stores({q}))) body.push_back(std::move(s));
+  if (last >= 0) {
+    const Coefficient blocks = leaf_->constant_arg(extents_[last] / results, "n", last);
+    body = for_loop(variables_[last], blocks, std::move(body));
+  }
+  body = outer_loops(std::max<size_t>(outer_.size(), 2) - 1, std::move(body));
   const int parts = leaf_->carrier_blocks(granule_, "parts");
   return for_loop(part, {1, parts}, std::move(body));
 }
 
 /// The trees over the lanes of all reductions.
-std::vector<Stmt> NestLowering::reduce_lanes() {
+std::vector<Stmt> NestLowering::reduce_lanes(const std::vector<int>& dims) {
   Kernel& k = leaf_->kernel();
   std::vector<Stmt> trees;
   for (const Reduction& r : reductions_) {
@@ -556,7 +573,7 @@ std::vector<Stmt> NestLowering::reduce_lanes() {
     tree.reduce = r.op;
     for (int a : r.acc) {
       tree.sources.push_back(a);
-      tree.targets.push_back(k.add_local("result", k.locals[a].dtype, {}));
+      tree.targets.push_back(k.add_local("result", k.locals[a].dtype, dims));
     }
     leaf_->set_register(r.node, tree.targets.back());
     if (r.extremum >= 0) leaf_->set_register(r.extremum, tree.targets[0]);
@@ -599,7 +616,7 @@ std::vector<Stmt> NestLowering::lanes_over_reduced() {
     for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(steps))) {
       body.push_back(std::move(s));
     }
-    for (Stmt& s : reduce_lanes()) body.push_back(std::move(s));
+    for (Stmt& s : reduce_lanes({})) body.push_back(std::move(s));
     for (Stmt& s : stores({})) body.push_back(std::move(s));
     return outer_loops(outer_.size(), std::move(body));
   });

@@ -194,7 +194,9 @@ void Assembler::settle_homes() {
       memory_.add_output(v, static_cast<int>(graph_.inputs().size()) + output_of[v],
                          replicated_.contains(v));
     } else if (whole && !replicated_.contains(v)) {
-      memory_.add_whole(v, s_.phase[v], std::max(last[v], s_.phase[v]));
+      const auto cut = cut_.find(v);
+      memory_.add_whole(v, cut == cut_.end() ? -1 : cut->second, s_.phase[v],
+                        std::max(last[v], s_.phase[v]));
     } else if (whole) {
       memory_.add_replicated(v);
     } else {
@@ -278,19 +280,19 @@ void Assembler::lower_region(int region) {
   }
   const int at = s_.regions[region].phase;
   const int64_t extent = region_extent(region);
-  PlannedStep shared{Step::Kind::Shared, extent, 1, std::max<int64_t>(1, extent), {}};
+  const bool in_lanes = s_.regions[region].carrier_in_lanes;
+  const int64_t least = in_lanes ? s_.regions[region].lane_block : 1;
+  PlannedStep shared{Step::Kind::Shared, extent, least, std::max<int64_t>(1, extent), {}};
   PlannedStep one{Step::Kind::One, 1, 1, 1, {}}, every{Step::Kind::Every, 1, 1, 1, {}};
-
   int64_t local_bytes = 0;  // per point of the carrier
   for (int v : s_.regions[region].nodes) {
     if (memory_.is_local(v)) local_bytes += s_.nodes[v].bytes() / std::max<int64_t>(1, extent);
   }
   const auto set_chunk = [&] {
-    if (local_bytes == 0) return;
+    if (local_bytes == 0 && !in_lanes) return;
     // Vectors of the carrier stand side by side: one granule.
-    const int64_t rows = s_.regions[region].carrier_in_lanes
-                             ? shared.granule
-                             : std::max(kLeastChunk, kChunkBytes / local_bytes);
+    const int64_t rows =
+        in_lanes ? shared.granule : std::max(kLeastChunk, kChunkBytes / local_bytes);
     // Equal chunks of whole granules.
     const int64_t granules = (extent + shared.granule - 1) / shared.granule;
     const int64_t most = std::max<int64_t>(1, rows / shared.granule);

@@ -59,6 +59,8 @@ class Layouts {
  private:
   bool suits_lanes(const Region& region) const;
   bool suits_lanes(int v) const;
+  bool continues_lanes(int v) const;
+  void find_whole_in_lanes();
   void copy_whole_operands(int region);
   void straighten_operands(int region);
   int straight_copy(int region, int u, const Read& read, const Node& reader);
@@ -68,10 +70,16 @@ class Layouts {
 };
 
 void Layouts::run() {
-  for (int r = 0; r < static_cast<int>(st_.s.regions.size()); ++r) {
-    Region& region = st_.s.regions[r];
+  for (Region& region : st_.s.regions) {
     region.carrier_in_lanes = suits_lanes(region);
-    if (region.carrier_in_lanes) {
+    for (int v : region.nodes) {
+      if (!region.carrier_in_lanes || st_.label[v].empty()) continue;
+      region.lane_block = st_.granule_of(st_.nodes[v].extents[st_.label[v][0]]);
+    }
+  }
+  find_whole_in_lanes();
+  for (int r = 0; r < static_cast<int>(st_.s.regions.size()); ++r) {
+    if (st_.s.regions[r].carrier_in_lanes) {
       copy_whole_operands(r);
       straighten_operands(r);
     }
@@ -89,14 +97,45 @@ void Layouts::run() {
 
 bool Layouts::suits_lanes(const Region& region) const {
   if (!region.shared) return false;
-  double work = 0, windows = 0;
+  bool wanted = false;
   for (int v : region.nodes) {
-    const Node& n = st_.nodes[v];
-    work += n.work;
-    if (is_window(n)) windows += n.work;
+    wanted |= is_window(st_.nodes[v]) || continues_lanes(v);
     if (!st_.label[v].empty() && !suits_lanes(v)) return false;
   }
-  return windows > 0;
+  return wanted;
+}
+
+/// Whether the node goes on along the carrier of a region before with the carrier in the lanes.
+bool Layouts::continues_lanes(int v) const {
+  if (st_.label[v].size() != 1) return false;
+  return std::ranges::any_of(st_.nodes[v].reads, [&](const Read& r) {
+    const int from = st_.s.region_of[r.source];
+    if (from < 0 || !st_.s.regions[from].carrier_in_lanes) return false;
+    return st_.label[r.source].size() == 1 &&
+           source_axis(r, st_.label[v][0]) == st_.label[r.source][0];
+  });
+}
+
+/// Values between regions with the carrier in the lanes stay as they lie.
+void Layouts::find_whole_in_lanes() {
+  for (int u = 0; u < st_.size(); ++u) {
+    Node& n = st_.nodes[u];
+    const int region = st_.s.region_of[u];
+    const bool stays = region >= 0 && st_.s.regions[region].carrier_in_lanes &&
+                       st_.s.stored[u] && !n.out && !n.is_partial() && st_.label[u].size() == 1;
+    if (stays) n.lane_block = st_.s.regions[region].lane_block;
+  }
+  for (int v = 0; v < st_.size(); ++v) {
+    const int region = st_.s.region_of[v];
+    const bool in_lanes = region >= 0 && st_.s.regions[region].carrier_in_lanes;
+    for (const Read& r : st_.nodes[v].reads) {
+      Node& source = st_.nodes[r.source];
+      if (source.lane_block == 0) continue;
+      const bool goes_on = in_lanes && st_.label[v].size() == 1 &&
+                           source_axis(r, st_.label[v][0]) == st_.label[r.source][0];
+      if (!goes_on) source.lane_block = 0;
+    }
+  }
 }
 
 /// Whether vectors of the node can run along the carrier.

@@ -66,9 +66,22 @@ void Memory::add_output(int node, int base, bool replicated) {
   replica_[node] = add_block({.kind = Kind::Thread, .bytes = bytes, .life = kAlways, .node = node});
 }
 
-void Memory::add_whole(int node, int first_phase, int last_phase) {
+void Memory::add_whole(int node, int cut, int first_phase, int last_phase) {
+  const Node& n = s_.nodes[node];
+  if (n.lane_block > 0) {
+    set_storage(node, {.cut = cut, .innermost = true, .capacity = n.lane_block});
+    loop::Storage& storage = storage_[node];
+    storage.block = n.lane_block;
+    const int64_t blocks = (n.extents[cut] + n.lane_block - 1) / n.lane_block;
+    const auto elements = static_cast<size_t>(blocks * storage.part_stride);
+    block_[node] = add_block({.kind = Kind::Arena,
+                              .bytes = elements * size_of(n.dtype),
+                              .life = {first_phase, last_phase},
+                              .node = node});
+    return;
+  }
   block_[node] = add_block({.kind = Kind::Arena,
-                            .bytes = static_cast<size_t>(s_.nodes[node].bytes()),
+                            .bytes = static_cast<size_t>(n.bytes()),
                             .life = {first_phase, last_phase},
                             .node = node});
   set_storage(node, {});

@@ -24,7 +24,8 @@ class Memory {
 
   void add_input(int node);
   void add_output(int node, int base, bool replicated);
-  void add_whole(int node, int first_phase, int last_phase);
+  /// `cut`: the axis that ranges restrict, or -1.
+  void add_whole(int node, int cut, int first_phase, int last_phase);
   /// Every thread has its own.
   void add_replicated(int node);
   struct Life {

@@ -104,8 +104,7 @@ void split_reductions(State& st, const std::vector<int>& taken_nodes) {
     const bool known =
         std::ranges::all_of(sources, [&](int u) { return taken[u] || st.is_input(u); });
     if (is_splittable(n) && !axes.empty() && extent > 1 && known) {
-      const int64_t most = st.granule * nominal::kParts;
-      const int64_t granule = st.granule * ((extent + most - 1) / most);
+      const int64_t granule = st.granule_of(extent);
       const int64_t parts = (extent + granule - 1) / granule;
       int64_t moved = 0;
       for (int u : sources) {

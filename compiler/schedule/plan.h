@@ -98,6 +98,10 @@ struct Node {
   /// Adds (or maxes, …) the `parts` partial results of reads[0] in order.
   bool combine = false;
 
+  /// > 0: kept whole in blocks of so many points of the carrier, which stand innermost: its region
+  /// and all its readers have the carrier in the lanes.
+  int64_t lane_block = 0;
+
   bool is_partial() const { return part_axis >= 0; }
   int64_t points() const;
   int64_t result_elements() const;  // without the parts
@@ -111,6 +115,7 @@ struct Region {
   bool shared = true;
   /// Values that live in the region alone have the carrier innermost, and vectors run along it.
   bool carrier_in_lanes = false;
+  int64_t lane_block = 0;  // so many points at a time
   std::vector<int> nodes;                // producers first
   std::vector<std::vector<int>> leaves;  // partition of nodes, producers first
 };

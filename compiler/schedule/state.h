@@ -33,6 +33,11 @@ struct State {
   std::vector<int> loop_of;             // nodes of a recurrence -> one of them; -1
   int64_t granule;                      // rows of a partial result: a multiple of this
 
+  /// Points in a part of a sum over a carrier of this extent.
+  int64_t granule_of(int64_t extent) const {
+    const int64_t most = granule * nominal::kParts;
+    return granule * ((extent + most - 1) / most);
+  }
   int size() const { return static_cast<int>(nodes.size()); }
   const Read& read(const Use& use) const { return nodes[use.node].reads[use.read]; }
   bool is_input(int v) const { return nodes[v].kind == NodeKind::Input; }

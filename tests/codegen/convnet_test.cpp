@@ -36,12 +36,20 @@ void check(const ConvnetSizes& sizes) {
   CHECK(testing::same_bits(testing::run_with(step, inputs, 4, 3), got));
 }
 
-bool has_lanes(const ir::Graph& graph) {
+schedule::Schedule placed(const ir::Graph& graph) {
   ir::Graph current = graph;
   for (const auto& pass : transforms::passes()) current = pass.run(current);
   schedule::Schedule s = schedule::translate(current);
   schedule::place(s);
-  return std::ranges::any_of(s.regions, [](const auto& r) { return r.carrier_in_lanes; });
+  return s;
+}
+
+bool has_lanes(const ir::Graph& graph) {
+  return std::ranges::any_of(placed(graph).regions, &schedule::Region::carrier_in_lanes);
+}
+
+bool has_whole_values_in_lanes(const ir::Graph& graph) {
+  return std::ranges::any_of(placed(graph).nodes, [](const auto& n) { return n.lane_block > 0; });
 }
 
 }  // namespace
@@ -65,6 +73,15 @@ TEST_CASE("windows of many kinds train a convolutional network as the reference 
   check({.batch = 24, .image = 15, .taps = 3, .padding = 1, .stride = 2});
   check({.batch = 24, .image = 9, .taps = 1, .padding = 0, .features = 8});
   check({.batch = 24, .image = 10, .dtype = DType::F64});
+}
+
+TEST_CASE("values of a batch stay in the lanes from phase to phase") {
+  CHECK(has_whole_values_in_lanes(testing::convnet_step({.batch = 32, .normalized = true})));
+  for (int64_t batch : {8, 40, 61}) {
+    INFO("batch " << batch);
+    check({.batch = batch, .image = 9, .normalized = true});
+  }
+  check({.batch = 1030, .image = 5, .features = 2, .more_features = 2, .normalized = true});
 }
 
 TEST_CASE("parts of more than one granule of images are summed up in lanes") {

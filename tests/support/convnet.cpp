@@ -23,6 +23,15 @@ Value biased(Builder& b, Value x, Value bias) {
   return ops::add(b, x, ops::broadcast(b, bias, shape, {shape.rank() - 1}));
 }
 
+/// Of mean 0 and variance 1 in each channel.
+Value normalized(Builder& b, Value x) {
+  const Shape shape = b.type(x).shape;
+  const auto moments = ops::moments(b, x, {0, 1, 2});
+  const auto spread = [&](Value v) { return ops::broadcast(b, v, shape, {3}); };
+  const Value scale = ops::rsqrt(b, ops::add(b, moments[1], ops::constant_like(b, moments[1], 1e-5)));
+  return ops::mul(b, ops::sub(b, x, spread(moments[0])), spread(scale));
+}
+
 /// Maxima of 2 x 2 windows side by side; an odd last row or column is left out.
 Value pooled(Builder& b, Value x) {
   const Shape s = b.type(x).shape;
@@ -54,8 +63,11 @@ Graph loss_of(const ConvnetSizes& z) {
   const Value w2 = declare({flat, z.classes}, "w2");
   const Value images = declare({z.batch, z.image, z.image, z.channels}, "images");
   const Value targets = declare({z.batch, z.classes}, "targets");
-  Value x = pooled(b, rectified(b, biased(b, convolved(b, images, w0, z), b0)));
-  x = pooled(b, rectified(b, biased(b, convolved(b, x, w1, z), b1)));
+  const auto layer = [&](Value x, Value w, Value bias) {
+    x = convolved(b, x, w, z);
+    return pooled(b, rectified(b, biased(b, z.normalized ? normalized(b, x) : x, bias)));
+  };
+  Value x = layer(layer(images, w0, b0), w1, b1);
   x = ops::dot(b, ops::reshape(b, x, {z.batch, flat}), w2, {{1}, {0}, {}, {}});
   const Value away = ops::sub(b, x, targets);
   const Value sum = ops::reduce_sum(b, ops::mul(b, away, away), {0, 1});

@@ -13,6 +13,7 @@ struct ConvnetSizes {
   int64_t taps = 3, padding = 1, stride = 1;
   int64_t features = 6, more_features = 5;
   int64_t classes = 4;
+  bool normalized = false;  // each convolution's result, over the batch and positions
   DType dtype = DType::F32;
 };
 
