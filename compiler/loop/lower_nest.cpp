@@ -1,14 +1,9 @@
-// Elementwise nodes and reductions as loop nests.
-//
-// The axes of the piece's nodes fall into classes along the reads that leave them as they are; the
-// classes are the leaf's axes. Parallel ones are the outer loops. The lanes run along the last
-// parallel axis, or, for reductions bracketed in lanes, along the last reduced one.
 #include "compiler/loop/lower_nest.h"
 
 #include <algorithm>
 #include <numeric>
 
-#include "compiler/loop/leaf_builder.h"
+#include "compiler/loop/nest_lowering.h"
 #include "runtime/error.h"
 
 namespace gradus::loop {
@@ -23,78 +18,12 @@ bool accumulates(const Node& node) {
 
 namespace {
 
-/// Element programs up to this size are unrolled; longer ones have work enough in flight.
-constexpr size_t kShortProgram = 24, kLongProgram = 64;
-/// Sums that run side by side.
-constexpr int64_t kChains = 12;
+/// Longer element programs have work enough in flight without unrolling.
+constexpr size_t kLongProgram = 64;
 /// Reduced axes with the carrier in the lanes are unrolled if they have so few points.
 constexpr int64_t kUnrolledPoints = 16;
 
-class NestLowering {
- public:
-  NestLowering(const LowerContext& context, const Piece& piece) : context_(context), piece_(piece) {}
-  Leaf run();
-
- private:
-  struct Reduction {
-    int node;
-    ReduceOp op;
-    std::vector<V> values;      // what is combined: (value), (value, index), (update, condition)
-    std::vector<int> acc;
-    V first;                    // Scatter: what is added to
-    int extremum = -1;          // ArgMax, ArgMin: another node of the piece, its value
-  };
-
-  void find_axes();
-  void find_carrier();
-  void find_values();
-  std::vector<Stmt> lanes_over_result();
-  std::vector<Stmt> lanes_over_reduced();
-  std::vector<Stmt> lanes_over_carrier();
-  std::vector<Stmt> parts_over_carrier();
-  /// Results stand in registers over `dims`.
-  std::vector<Stmt> reduce_lanes(const std::vector<int>& dims);
-  int64_t unrolled_points(int leaf_axis, int64_t most) const;
-  bool varies_by_lane_outside() const;
-  struct Limit {
-    Index index;
-    Coefficient bound;
-  };
-  std::vector<Stmt> block(int u, const std::optional<Limit>& limit);
-  std::vector<Stmt> scalar_body();
-  std::vector<Stmt> stores(const std::vector<int>& dims);
-  std::vector<Stmt> accumulate(bool merge);
-  void declare_registers(const std::vector<int>& dims);
-  Reduction scatter(int v, const Point& p);
-  bool joins(const Reduction& r);
-  int identity(const Reduction& r, size_t i);
-  std::vector<Stmt> reduced_loops(size_t count, std::vector<Stmt> body);
-  std::vector<Stmt> outer_loops(size_t count, std::vector<Stmt> body);
-  std::vector<Stmt> initial_values();
-  Point point_of(int v) const;
-  std::vector<Stmt> with_parts(const std::function<std::vector<Stmt>()>& make);
-  const Node& node(int v) const { return context_.schedule.nodes[v]; }
-
-  const LowerContext& context_;
-  const Piece& piece_;
-  std::set<int> inlined_;
-  std::vector<int> roots_;              // materialised nodes and reductions, producers first
-  std::map<int, std::vector<int>> classes_;  // node -> leaf axis of each of its axes
-  std::vector<int64_t> extents_;        // of the leaf axes
-  std::vector<int> outer_, reduced_;    // leaf axes in loop order
-  int carrier_ = -1;                    // leaf axis that the range restricts
-  int split_ = -1, part_axis_ = -1, granule_axis_ = -1;  // a reduced axis in parts
-  int64_t granule_ = 0, granule_rest_ = 0;
-  std::map<int, Affine> axis_value_;    // leaf axes that are not simply themselves
-  std::unique_ptr<ElementBuilder> element_;
-  std::unique_ptr<LeafBuilder> leaf_;
-  std::vector<Reduction> reductions_;
-  std::vector<std::pair<int, V>> stored_;
-  bool carrier_in_lanes_ = false;
-  std::map<int, int> variables_;        // leaf axis -> loop variable
-  int lane_ = -1;
-  int64_t lanes_ = 1;
-};
+}  // namespace
 
 Leaf NestLowering::run() {
   for (int v : piece_.nodes) {
@@ -473,156 +402,6 @@ std::vector<Stmt> NestLowering::lanes_over_result() {
     return outer_loops(outer_.size() - 1, std::move(body));
   });
 }
-
-/// Whether memory outside of the region is read or written by lane: there is none for dead lanes.
-bool NestLowering::varies_by_lane_outside() const {
-  return std::ranges::any_of(stored_, [&](const auto& s) { return !context_.has_room(s.first); }) ||
-         leaf_->loads_outside(*element_, carrier_);
-}
-
-/// Blocks of the carrier outermost, so that a block of all values stays near.
-std::vector<Stmt> NestLowering::lanes_over_carrier() {
-  Kernel& k = leaf_->kernel();
-  GRADUS_CHECK(carrier_ >= 0 && !granule_);
-  leaf_->leaf().granule = kCanonicalLanes;
-  lanes_ = std::min(lanes_, kCanonicalLanes);
-  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
-  std::erase(outer_, carrier_);
-  const int b = k.add_variable("block", LoopKind::Serial);
-  const Index lane = plus(variable(b, lanes_), variable(lane_));
-  leaf_->set_axis(carrier_, lane);
-  std::optional<Limit> limit;
-  if (varies_by_lane_outside()) {
-    const int n = leaf_->carrier_points();
-    limit = Limit{lane, {1, n}};
-  }
-  const int64_t unroll = outer_.empty() ? 1 : unrolled_points(outer_.back(), 4);
-  const int u = k.add_variable("u", LoopKind::Unroll, unroll);
-  std::vector<Stmt> body;
-  if (outer_.empty()) {
-    body = block(u, limit);
-  } else {
-    const int last = outer_.back(), x = variables_[last];
-    leaf_->set_axis(last, plus(variable(x, unroll), variable(u)));
-    body = for_loop(x, leaf_->constant_arg(extents_[last] / unroll, "n", last), block(u, limit));
-    body = outer_loops(outer_.size() - 1, std::move(body));
-  }
-  const int count = leaf_->carrier_blocks(lanes_);
-  return for_loop(b, {1, count}, std::move(body));
-}
-
-/// The largest divisor of the axis' extent up to `most`; 1 for long programs.
-int64_t NestLowering::unrolled_points(int leaf_axis, int64_t most) const {
-  if (element_->program().nodes().size() > kShortProgram) return 1;
-  while (extents_[leaf_axis] % most != 0) --most;
-  return most;
-}
-
-/// Sums over the carrier, dealt to the lanes: every part, masked by what there is of the carrier.
-/// Several results at once, for a chain waits for its sum at every step.
-std::vector<Stmt> NestLowering::parts_over_carrier() {
-  Kernel& k = leaf_->kernel();
-  lanes_ = std::min(lanes_, kCanonicalLanes);
-  const int part = k.add_variable("part", LoopKind::Serial);
-  const int b = k.add_variable("block", LoopKind::Reduce);
-  const int u = k.add_variable("u", LoopKind::Unroll, kCanonicalLanes / lanes_);
-  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
-  const Index lane =
-      plus(variable(b, kCanonicalLanes), plus(variable(u, lanes_), variable(lane_)));
-  leaf_->set_axis(part_axis_, variable(part));
-  leaf_->set_axis(granule_axis_, lane);
-  const Coefficient granule = leaf_->constant_arg(granule_, "granule");
-  const int count = leaf_->carrier_points();
-  const int last = outer_.size() > 1 ? outer_.back() : -1;  // the first is that of the parts
-  const int64_t most = std::max<int64_t>(1, kChains / static_cast<int64_t>(reductions_.size()));
-  const int64_t results = last < 0 ? 1 : unrolled_points(last, most);
-  const int q = k.add_variable("q", LoopKind::Unroll, results);
-  if (last >= 0) leaf_->set_axis(last, plus(variable(variables_[last], results), variable(q)));
-  const auto in_lanes = [&](std::vector<Stmt> body, bool limited) {
-    Stmt inner = make_for(lane_, {lanes_}, std::move(body));
-    if (limited) {
-      inner.limit = plus(lane, loop::scaled(variable(part), granule));
-      inner.bound = {1, count};
-    }
-    body = for_loop(u, {k.variables[u].count}, body_of(std::move(inner)));
-    return for_loop(q, {results}, std::move(body));
-  };
-  declare_registers({q, u, lane_});
-  std::vector<Stmt> body = in_lanes(initial_values(), false);
-  std::vector<Stmt> step = in_lanes(accumulate(true), true);
-  step = for_loop(b, leaf_->constant_arg(granule_ / kCanonicalLanes, "blocks", granule_axis_),
-                   std::move(step));
-  for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(step))) body.push_back(std::move(s));
-  for (Stmt& s : reduce_lanes({q})) body.push_back(std::move(s));
-  for (Stmt& s : for_loop(q, {results}, stores({q}))) body.push_back(std::move(s));
-  if (last >= 0) {
-    const Coefficient blocks = leaf_->constant_arg(extents_[last] / results, "n", last);
-    body = for_loop(variables_[last], blocks, std::move(body));
-  }
-  body = outer_loops(std::max<size_t>(outer_.size(), 2) - 1, std::move(body));
-  const int parts = leaf_->carrier_blocks(granule_, "parts");
-  return for_loop(part, {1, parts}, std::move(body));
-}
-
-/// The trees over the lanes of all reductions.
-std::vector<Stmt> NestLowering::reduce_lanes(const std::vector<int>& dims) {
-  Kernel& k = leaf_->kernel();
-  std::vector<Stmt> trees;
-  for (const Reduction& r : reductions_) {
-    Stmt tree{.kind = Stmt::Kind::LaneReduce};
-    tree.reduce = r.op;
-    for (int a : r.acc) {
-      tree.sources.push_back(a);
-      tree.targets.push_back(k.add_local("result", k.locals[a].dtype, dims));
-    }
-    leaf_->set_register(r.node, tree.targets.back());
-    if (r.extremum >= 0) leaf_->set_register(r.extremum, tree.targets[0]);
-    trees.push_back(std::move(tree));
-  }
-  return trees;
-}
-
-std::vector<Stmt> NestLowering::lanes_over_reduced() {
-  Kernel& k = leaf_->kernel();
-  lanes_ = std::min(lanes_, kCanonicalLanes);
-  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
-  const int u = k.add_variable("u", LoopKind::Unroll, kCanonicalLanes / lanes_);
-  const int last = reduced_.back();
-  const Index lane = plus(variable(u, lanes_), variable(lane_));
-  const auto in_lanes = [&](std::vector<Stmt> body, int64_t bound) {
-    Stmt inner = make_for(lane_, {lanes_}, std::move(body));
-    if (bound < kCanonicalLanes) {
-      inner.limit = lane;
-      inner.bound = {bound};
-    }
-    return make_for(u, {k.variables[u].count}, body_of(std::move(inner)));
-  };
-  return with_parts([&] {
-    declare_registers({u, lane_});
-    std::vector<Stmt> body = body_of(in_lanes(initial_values(), kCanonicalLanes)), steps;
-    const int64_t extent = extents_[last], rest = extent % kCanonicalLanes;
-    if (extent >= kCanonicalLanes) {
-      const int x = k.add_variable("k", LoopKind::Reduce);
-      leaf_->set_axis(last, plus(variable(x, kCanonicalLanes), lane));
-      const Coefficient count = last == granule_axis_
-                                    ? leaf_->constant_arg(extent / kCanonicalLanes, "blocks", last)
-                                    : leaf_->count(last, kCanonicalLanes);
-      steps.push_back(make_for(x, count, body_of(in_lanes(accumulate(false), kCanonicalLanes))));
-    }
-    if (rest) {
-      leaf_->set_axis(last, plus(lane, constant_index({extent - rest})));
-      steps.push_back(in_lanes(accumulate(true), rest));
-    }
-    for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(steps))) {
-      body.push_back(std::move(s));
-    }
-    for (Stmt& s : reduce_lanes({})) body.push_back(std::move(s));
-    for (Stmt& s : stores({})) body.push_back(std::move(s));
-    return outer_loops(outer_.size(), std::move(body));
-  });
-}
-
-}  // namespace
 
 Leaf lower_nest(const LowerContext& context, const Piece& piece) {
   return NestLowering(context, piece).run();

@@ -1,0 +1,163 @@
+// Nests whose lanes run along the carrier (the images of a batch) or along a reduced axis.
+#include <algorithm>
+
+#include "compiler/loop/nest_lowering.h"
+#include "runtime/error.h"
+
+namespace gradus::loop {
+namespace {
+
+/// Sums that run side by side.
+constexpr int64_t kChains = 12;
+
+}  // namespace
+
+/// Whether memory outside of the region is read or written by lane: there is none for dead lanes.
+bool NestLowering::varies_by_lane_outside() const {
+  return std::ranges::any_of(stored_, [&](const auto& s) { return !context_.has_room(s.first); }) ||
+         leaf_->loads_outside(*element_, carrier_);
+}
+
+/// Blocks of the carrier outermost, so that a block of all values stays near.
+std::vector<Stmt> NestLowering::lanes_over_carrier() {
+  Kernel& k = leaf_->kernel();
+  GRADUS_CHECK(carrier_ >= 0 && !granule_);
+  leaf_->leaf().granule = kCanonicalLanes;
+  lanes_ = std::min(lanes_, kCanonicalLanes);
+  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
+  std::erase(outer_, carrier_);
+  const int b = k.add_variable("block", LoopKind::Serial);
+  const Index lane = plus(variable(b, lanes_), variable(lane_));
+  leaf_->set_axis(carrier_, lane);
+  std::optional<Limit> limit;
+  if (varies_by_lane_outside()) {
+    const int n = leaf_->carrier_points();
+    limit = Limit{lane, {1, n}};
+  }
+  const int64_t unroll = outer_.empty() ? 1 : unrolled_points(outer_.back(), 4);
+  const int u = k.add_variable("u", LoopKind::Unroll, unroll);
+  std::vector<Stmt> body;
+  if (outer_.empty()) {
+    body = block(u, limit);
+  } else {
+    const int last = outer_.back(), x = variables_[last];
+    leaf_->set_axis(last, plus(variable(x, unroll), variable(u)));
+    body = for_loop(x, leaf_->constant_arg(extents_[last] / unroll, "n", last), block(u, limit));
+    body = outer_loops(outer_.size() - 1, std::move(body));
+  }
+  const int count = leaf_->carrier_blocks(lanes_);
+  return for_loop(b, {1, count}, std::move(body));
+}
+
+/// The largest divisor of the axis' extent up to `most`; 1 for long programs.
+int64_t NestLowering::unrolled_points(int leaf_axis, int64_t most) const {
+  if (element_->program().nodes().size() > kShortProgram) return 1;
+  while (extents_[leaf_axis] % most != 0) --most;
+  return most;
+}
+
+/// Sums over the carrier, dealt to the lanes: every part, masked by what there is of the carrier.
+/// Several results at once, for a chain waits for its sum at every step.
+std::vector<Stmt> NestLowering::parts_over_carrier() {
+  Kernel& k = leaf_->kernel();
+  lanes_ = std::min(lanes_, kCanonicalLanes);
+  const int part = k.add_variable("part", LoopKind::Serial);
+  const int b = k.add_variable("block", LoopKind::Reduce);
+  const int u = k.add_variable("u", LoopKind::Unroll, kCanonicalLanes / lanes_);
+  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
+  const Index lane =
+      plus(variable(b, kCanonicalLanes), plus(variable(u, lanes_), variable(lane_)));
+  leaf_->set_axis(part_axis_, variable(part));
+  leaf_->set_axis(granule_axis_, lane);
+  const Coefficient granule = leaf_->constant_arg(granule_, "granule");
+  const int count = leaf_->carrier_points();
+  const int last = outer_.size() > 1 ? outer_.back() : -1;  // the first is that of the parts
+  const int64_t most = std::max<int64_t>(1, kChains / static_cast<int64_t>(reductions_.size()));
+  const int64_t results = last < 0 ? 1 : unrolled_points(last, most);
+  const int q = k.add_variable("q", LoopKind::Unroll, results);
+  if (last >= 0) leaf_->set_axis(last, plus(variable(variables_[last], results), variable(q)));
+  const auto in_lanes = [&](std::vector<Stmt> body, bool limited) {
+    Stmt inner = make_for(lane_, {lanes_}, std::move(body));
+    if (limited) {
+      inner.limit = plus(lane, loop::scaled(variable(part), granule));
+      inner.bound = {1, count};
+    }
+    body = for_loop(u, {k.variables[u].count}, body_of(std::move(inner)));
+    return for_loop(q, {results}, std::move(body));
+  };
+  declare_registers({q, u, lane_});
+  std::vector<Stmt> body = in_lanes(initial_values(), false);
+  std::vector<Stmt> step = in_lanes(accumulate(true), true);
+  step = for_loop(b, leaf_->constant_arg(granule_ / kCanonicalLanes, "blocks", granule_axis_),
+                   std::move(step));
+  for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(step))) body.push_back(std::move(s));
+  for (Stmt& s : reduce_lanes({q})) body.push_back(std::move(s));
+  for (Stmt& s : for_loop(q, {results}, stores({q}))) body.push_back(std::move(s));
+  if (last >= 0) {
+    const Coefficient blocks = leaf_->constant_arg(extents_[last] / results, "n", last);
+    body = for_loop(variables_[last], blocks, std::move(body));
+  }
+  body = outer_loops(std::max<size_t>(outer_.size(), 2) - 1, std::move(body));
+  const int parts = leaf_->carrier_blocks(granule_, "parts");
+  return for_loop(part, {1, parts}, std::move(body));
+}
+
+/// The trees over the lanes of all reductions.
+std::vector<Stmt> NestLowering::reduce_lanes(const std::vector<int>& dims) {
+  Kernel& k = leaf_->kernel();
+  std::vector<Stmt> trees;
+  for (const Reduction& r : reductions_) {
+    Stmt tree{.kind = Stmt::Kind::LaneReduce};
+    tree.reduce = r.op;
+    for (int a : r.acc) {
+      tree.sources.push_back(a);
+      tree.targets.push_back(k.add_local("result", k.locals[a].dtype, dims));
+    }
+    leaf_->set_register(r.node, tree.targets.back());
+    if (r.extremum >= 0) leaf_->set_register(r.extremum, tree.targets[0]);
+    trees.push_back(std::move(tree));
+  }
+  return trees;
+}
+
+std::vector<Stmt> NestLowering::lanes_over_reduced() {
+  Kernel& k = leaf_->kernel();
+  lanes_ = std::min(lanes_, kCanonicalLanes);
+  lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
+  const int u = k.add_variable("u", LoopKind::Unroll, kCanonicalLanes / lanes_);
+  const int last = reduced_.back();
+  const Index lane = plus(variable(u, lanes_), variable(lane_));
+  const auto in_lanes = [&](std::vector<Stmt> body, int64_t bound) {
+    Stmt inner = make_for(lane_, {lanes_}, std::move(body));
+    if (bound < kCanonicalLanes) {
+      inner.limit = lane;
+      inner.bound = {bound};
+    }
+    return make_for(u, {k.variables[u].count}, body_of(std::move(inner)));
+  };
+  return with_parts([&] {
+    declare_registers({u, lane_});
+    std::vector<Stmt> body = body_of(in_lanes(initial_values(), kCanonicalLanes)), steps;
+    const int64_t extent = extents_[last], rest = extent % kCanonicalLanes;
+    if (extent >= kCanonicalLanes) {
+      const int x = k.add_variable("k", LoopKind::Reduce);
+      leaf_->set_axis(last, plus(variable(x, kCanonicalLanes), lane));
+      const Coefficient count = last == granule_axis_
+                                    ? leaf_->constant_arg(extent / kCanonicalLanes, "blocks", last)
+                                    : leaf_->count(last, kCanonicalLanes);
+      steps.push_back(make_for(x, count, body_of(in_lanes(accumulate(false), kCanonicalLanes))));
+    }
+    if (rest) {
+      leaf_->set_axis(last, plus(lane, constant_index({extent - rest})));
+      steps.push_back(in_lanes(accumulate(true), rest));
+    }
+    for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(steps))) {
+      body.push_back(std::move(s));
+    }
+    for (Stmt& s : reduce_lanes({})) body.push_back(std::move(s));
+    for (Stmt& s : stores({})) body.push_back(std::move(s));
+    return outer_loops(outer_.size(), std::move(body));
+  });
+}
+
+}  // namespace gradus::loop
