@@ -166,6 +166,12 @@ Value dot(Builder& b, Value lhs, Value rhs, DotDims dims) {
                 std::move(dims.lhs_batch), std::move(dims.rhs_batch)});
 }
 
+ConvDims conv_dims(const ir::Graph& graph, ir::NodeId conv) {
+  return {static_cast<int>(graph.attr<int64_t>(conv, "batch")), graph.attr<Ints>(conv, "stride"),
+          graph.attr<Ints>(conv, "low"), graph.attr<Ints>(conv, "high"),
+          graph.attr<Ints>(conv, "dilation")};
+}
+
 Value conv(Builder& b, Value lhs, Value rhs, ConvDims dims) {
   GRADUS_OP("conv");
   return b.add(op, {lhs, rhs},

@@ -99,6 +99,7 @@ struct ConvDims {
   int batch = 0;
   Ints stride, low, high, dilation;  // one number for each spatial dimension
 };
+ConvDims conv_dims(const ir::Graph& graph, ir::NodeId conv);
 /// lhs [batch…, n, spatial…, in], rhs [batch…, taps…, in, out]; see window.cpp.
 Value conv(Builder& b, Value lhs, Value rhs, ConvDims dims);
 

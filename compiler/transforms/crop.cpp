@@ -46,12 +46,6 @@ class Crop {
   std::vector<int> users_;
 };
 
-ops::ConvDims dims_of(const Graph& graph, NodeId n) {
-  return {static_cast<int>(graph.attr<int64_t>(n, "batch")), graph.attr<Ints>(n, "stride"),
-          graph.attr<Ints>(n, "low"), graph.attr<Ints>(n, "high"),
-          graph.attr<Ints>(n, "dilation")};
-}
-
 /// Whether all that is read of v is the box, back to a convolution.
 bool Crop::can_crop(Value v, const Box& box, int depth) const {
   const Shape& shape = graph_.type(v).shape;
@@ -59,7 +53,7 @@ bool Crop::can_crop(Value v, const Box& box, int depth) const {
   if (is(v, "conv")) {
     if (users_[graph_.value_index(v)] != 1) return false;
     // Only places may be cropped.
-    const auto dims = dims_of(graph_, v.node);
+    const auto dims = ops::conv_dims(graph_, v.node);
     for (int d = 0; d < shape.rank(); ++d) {
       const bool place = d > dims.batch && d + 1 < shape.rank();
       const bool whole = box.start[static_cast<size_t>(d)] == 0 &&
@@ -78,7 +72,7 @@ bool Crop::can_crop(Value v, const Box& box, int depth) const {
 Value Crop::cropped(Value v, const Box& box) {
   if (can_crop(v, box, kDeepest)) {
     if (is(v, "conv")) {
-      auto dims = dims_of(graph_, v.node);
+      auto dims = ops::conv_dims(graph_, v.node);
       const Shape &shape = graph_.type(v).shape, &rhs = graph_.type(operand(v, 1)).shape;
       const Shape& lhs = graph_.type(operand(v)).shape;
       for (size_t i = 0; i < dims.stride.size(); ++i) {
@@ -181,7 +175,7 @@ Value Crop::rewritten(NodeId n, std::span<const Value> in) {
   if (op == &slice) {
     if (const auto box = sliced_convolution(n)) return cropped(graph_.operands(n)[0], *box);
   } else if (op == &conv) {
-    return convolution(n, in[0], in[1], dims_of(graph_, n));
+    return convolution(n, in[0], in[1], ops::conv_dims(graph_, n));
   } else if (op == &transpose) {
     const auto z = zeros_around(b_, in[0]);
     if (!z) return {};

@@ -7,6 +7,7 @@
 #include "compiler/transforms/decompose.h"
 #include "compiler/transforms/fuse_multiply_add.h"
 #include "compiler/transforms/inline_calls.h"
+#include "compiler/transforms/polyphase.h"
 #include "compiler/transforms/pool_gradient.h"
 #include "compiler/transforms/remove_stop_gradient.h"
 #include "compiler/transforms/simplify.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr Pass kPasses[] = {
     {"inline_calls", inline_calls, false, true},
     {"remove_stop_gradient", remove_stop_gradient, true, true},
+    {"polyphase", polyphase, true, false},
     {"decompose", decompose, false, true},
     {"dce", [](const ir::Graph& graph) { return dce(graph); }, true, true},
     {"simplify", simplify, true, true},

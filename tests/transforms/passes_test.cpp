@@ -14,6 +14,7 @@
 #include "compiler/transforms/fuse_multiply_add.h"
 #include "compiler/transforms/gradient.h"
 #include "compiler/transforms/inline_calls.h"
+#include "compiler/transforms/polyphase.h"
 #include "compiler/transforms/remove_stop_gradient.h"
 #include "compiler/transforms/simplify.h"
 #include "compiler/transforms/split_linear.h"
@@ -157,6 +158,39 @@ TEST_CASE("decompose: interior padding without interior padding, the same values
     CHECK(difference(evaluate_reference(g, x), evaluate_reference(f, x), 0) == "");
   }
   CHECK(with_interior >= 3);
+}
+
+TEST_CASE("polyphase: no convolution of an array spread out by zeros, and the same values") {
+  Random random(5);
+  const auto upto = [&](int64_t n) { return static_cast<int64_t>(random() % static_cast<uint64_t>(n + 1)); };
+  for (int round = 0; round < 60; ++round) {
+    const int64_t rows = 1 + upto(4), columns = 1 + upto(4), taps = 1 + upto(4), across = 1 + upto(3);
+    const int64_t down = upto(3), right = upto(2);  // zeros between neighbours
+    Builder b("spread");
+    const Value x = b.parameter({DType::F64, {2, rows, columns, 3}});
+    const Value w = b.parameter({DType::F64, {taps, across, 3, 2}});
+    const Value spread = ops::pad(b, x, b.zeros({DType::F64, {}}), {0, 0, 0, 0}, {0, 0, 0, 0},
+                                  {0, down, right, 0});
+    // Padding to either side, or a crop, that leaves a place at least.
+    const auto fit = [&](int64_t extent, int64_t reach, int64_t low) {
+      return std::max(upto(3) - 1, reach - extent - low);
+    };
+    const int64_t top = upto(4) - 1, left = upto(3) - 1;
+    const ops::ConvDims dims{0, {1, 1}, {top, left},
+                             {fit(rows + (rows - 1) * down, taps, top),
+                              fit(columns + (columns - 1) * right, across, left)}, {1, 1}};
+    const Graph graph = b.finish(Values{ops::conv(b, spread, w, dims)});
+    const Graph split = transforms::polyphase(graph);
+    INFO(ir::print(graph));
+    for (ir::NodeId n = 0; n < split.size(); ++n) {
+      const bool spreads = split.op(n).name == "pad" && (down > 0 || right > 0);
+      CHECK_FALSE(spreads);
+    }
+    Arrays inputs;
+    for (const Type& t : graph.input_types()) inputs.push_back(random_array(t, {-1, 1}, random));
+    CHECK(difference(evaluate_reference(split, inputs), evaluate_reference(graph, inputs), 1e-12) ==
+          "");
+  }
 }
 
 TEST_CASE("Every pass keeps the values of every op") {
