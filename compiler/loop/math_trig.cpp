@@ -8,6 +8,7 @@
 // by one fma.
 //
 // f64: three terms of pi by fused multiply-adds, exact until the last, for |x| < 2^50; NaN beyond.
+// Errors are below 1.7 ulp up to 2^48 and below 7 from there on.
 #include <array>
 
 #include "compiler/loop/math_parts.h"
