@@ -116,7 +116,9 @@ void split_reductions(State& st, const std::vector<int>& taken_nodes) {
           moved += bytes;
         }
       }
-      if (2 * parts * n.bytes() < moved) {
+      // As if the last granule were whole: all batches up to kParts granules are bracketed alike, and
+      // share their kernels.
+      if (2 * extent * n.bytes() < moved * granule) {
         chosen.push_back({v, axes, part_axis, parts, granule});
         continue;
       }
