@@ -29,6 +29,11 @@ struct Workload {
 };
 std::span<const Workload> workloads();
 
+/// {"batch", "seconds", "kernels", "again_s"}: tracing and compiling LeNet-5's step for a batch of
+/// `size` beside those compiled before, kernels made for it, and the least time when none is to be
+/// made any more.
+Json measure_batch(int64_t size);
+
 /// {"one_leaf_ns", "hundred_leaves_ns"}: the cost of a jitted call that computes next to nothing.
 Json measure_call(double seconds);
 

@@ -41,10 +41,20 @@ void print_peak(const Settings& settings) {
          {"lanes", peak.lanes}});
 }
 
-void print_growth() {
+gradus::Options without_disk_cache() {
   gradus::Options options = gradus::options();
   options.disk_cache = false;
-  const gradus::ScopedOptions scope(options);
+  return options;
+}
+
+void print_batches() {
+  const gradus::ScopedOptions scope(without_disk_cache());
+  for (int size : {128, 72, 8, 1})
+    print(gradus::bench::measure_batch(size));
+}
+
+void print_growth() {
+  const gradus::ScopedOptions scope(without_disk_cache());
   for (int ops : {100, 1'000, 3'000, 10'000})
     print(gradus::bench::measure_growth(ops));
 }
@@ -78,6 +88,8 @@ int run(int argc, char** argv) {
   add("peak", "FMA peak of one thread and of all, in GFLOP/s", [&] { print_peak(settings); });
   add("call", "cost of a jitted call on 1 and on 100 small leaves, in ns",
       [&] { print(gradus::bench::measure_call(settings.seconds)); });
+  add("batches", "time to trace and compile LeNet-5's step for one size of batch after another",
+      [&] { print_batches(); });
   add("growth", "time to trace and compile gradients of 100 to 10,000 elementwise ops",
       [&] { print_growth(); });
 

@@ -1,4 +1,5 @@
 // The published training steps, written as a user writes them.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <gradus/gradus.h>
 
 #include "bench.h"
+#include "compiler/codegen/kernel_library.h"
 #include "sampling.h"
 
 namespace gradus::bench {
@@ -166,15 +168,20 @@ StepFunction convolution_step(const Network& network, float rate, bool noisy) {
   };
 }
 
-Json measure(double seconds, int64_t batch_size, const Network& network, const StepFunction& step,
-             bool adam = true) {
-  std::mt19937 engine(7);
+State initial_state(std::mt19937& engine, const Network& network, bool adam) {
   State state{random_params(engine, network), {Tensor(0.0f), {}, {}}, random::key(0)};
   if (adam) {
     const auto zero = [](const Tensor& p) { return zeros(p.shape()); };
     state.adam.first = tree_map(zero, state.params);
     state.adam.second = tree_map(zero, state.params);
   }
+  return state;
+}
+
+Json measure(double seconds, int64_t batch_size, const Network& network, const StepFunction& step,
+             bool adam = true) {
+  std::mt19937 engine(7);
+  State state = initial_state(engine, network, adam);
   const Batch batch = random_batch(engine, batch_size);
   const auto update = jit(step, "update");
   const auto run = [&] { state = update(std::move(state), batch.images, batch.targets); };
@@ -210,6 +217,23 @@ constexpr Workload kWorkloads[] = {
 };
 
 }  // namespace
+
+Json measure_batch(int64_t size) {
+  constexpr int kTimes = 20;
+  std::mt19937 engine(7);
+  const State state = initial_state(engine, kLenet5, true);
+  const Batch batch = random_batch(engine, size);
+  const StepFunction step = convolution_step(kLenet5, 3e-4f, false);
+  const auto compile = [&] {
+    return seconds_of([&] { jit(step, "update").compile(state, batch.images, batch.targets); });
+  };
+  const auto kernels = codegen::library_statistics().compiled;
+  const double first = compile();
+  const auto made = codegen::library_statistics().compiled - kernels;
+  double again = first;
+  for (int i = 0; i < kTimes; ++i) again = std::min(again, compile());
+  return {{"batch", size}, {"seconds", first}, {"kernels", made}, {"again_s", again}};
+}
 
 std::span<const Workload> workloads() {
   return kWorkloads;
