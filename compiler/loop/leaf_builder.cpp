@@ -107,12 +107,22 @@ Index LeafBuilder::axis_term(int leaf_axis, int64_t coefficient, const char* nam
   return plus(std::move(index), constant_index(start));
 }
 
+/// No stride depends on the carrier's extent: what is read does not vary along it, or in blocks, or
+/// it is outermost.
+bool LeafBuilder::has_fixed_strides(const Position& position) const {
+  if (context_.has_room(position.node)) return true;
+  const int64_t outermost = coefficient(position.index, carrier_);
+  return outermost == 0 || std::ranges::all_of(position.index.terms, [&](const auto& t) {
+           return t.first == carrier_ || std::abs(t.second) < outermost;
+         });
+}
+
 std::pair<int, Index> LeafBuilder::access(const Position& position, bool written) {
   BufferRule rule{.node = position.node};
   Index index;
   const Storage& storage = context_.storage.at(position.node);
   const bool local = context_.is_local(position.node);
-  const bool fixed = local_strides_fixed_ && context_.has_room(position.node);
+  const bool fixed = strides_fixed_ && has_fixed_strides(position);
   for (auto [a, c] : position.index.terms) {
     if (a == carrier_ && !local) {
       rule.step = c * scale_ * (storage.block ? storage.part_stride / storage.block : 1);

@@ -41,9 +41,9 @@ class LeafBuilder {
   bool loads_outside(const ElementBuilder& element, int lane_axis) const;
   bool is_carrier(int leaf_axis) const { return leaf_axis == carrier_; }
   int64_t extent(int leaf_axis) const { return extents_[leaf_axis]; }
-  /// Strides of the region's own values are part of the code from here on: addresses need fewer
-  /// registers.
-  void fix_local_strides() { local_strides_fixed_ = true; }
+  /// Strides that do not depend on the carrier's extent are part of the code from here on: addresses
+  /// need fewer registers.
+  void fix_strides() { strides_fixed_ = true; }
   /// The local that stands for a node bound to a register.
   void set_register(int node, int local) { registers_[node] = local; }
 
@@ -67,6 +67,7 @@ class LeafBuilder {
 
  private:
   std::pair<int, Index> access(const Position& position, bool written);
+  bool has_fixed_strides(const Position& position) const;
   int expression(const ElementInput& in, std::span<const int> number);
   int guard(const std::vector<schedule::Guard>& guards);
 
@@ -86,7 +87,7 @@ class LeafBuilder {
   std::vector<ArgKey> arg_keys_;  // of the leaf's arguments
   int carrier_ = -1;
   int64_t scale_ = 1, divisor_ = 1;
-  bool local_strides_fixed_ = false;
+  bool strides_fixed_ = false;
   Leaf leaf_;
   std::map<int, AxisUse> axes_;
   std::map<int, int> registers_;

@@ -265,7 +265,7 @@ Leaf LanesLowering::run() {
     leaf_->set_carrier(carrier_);
     leaf_->leaf().granule = kCanonicalLanes;
   }
-  leaf_->fix_local_strides();
+  leaf_->fix_strides();
   find_reduced_loops();
   find_roots();
   masked_ = varies_by_lane_outside();

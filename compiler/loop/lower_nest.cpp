@@ -34,7 +34,7 @@ Leaf NestLowering::run() {
   }
   find_axes();
   find_carrier();
-  if (carrier_in_lanes_) leaf_->fix_local_strides();
+  if (carrier_in_lanes_) leaf_->fix_strides();
   find_values();
   int64_t size = 4;
   for (int r : roots_) size = std::max(size, static_cast<int64_t>(size_of(node(r).dtype)));

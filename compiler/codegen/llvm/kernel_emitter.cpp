@@ -397,13 +397,13 @@ llvm::Value* KernelEmitter::value_of(const Coefficients& c) {
   if (auto it = products_.find(c); it != products_.end()) return it->second;
   llvm::IRBuilder<>::InsertPointGuard guard(b_);
   b_.SetInsertPoint(scopes_[0].before->getTerminator());
-  Value* sum = b_.getInt64(0);
+  Value* sum = nullptr;
   for (auto [arg, factor] : c) {
     Value* f = b_.getInt64(static_cast<uint64_t>(factor));
     Value* term = arg < 0 ? f : factor == 1 ? args_[arg] : b_.CreateMul(args_[arg], f);
-    sum = b_.CreateAdd(sum, term);
+    sum = sum ? b_.CreateAdd(sum, term) : term;
   }
-  return products_[c] = sum;
+  return products_[c] = sum ? sum : b_.getInt64(0);
 }
 
 llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offset,
