@@ -157,7 +157,8 @@ Table link(const Lowered& l) {
   table.has_halos = l.plan.has_halos;
   table.takes = l.plan.takes;
   table.microseconds = l.plan.microseconds;
-  for (ir::NodeId n : l.plan.constants) table.constants.push_back(constant_buffer(l.graph, n));
+  for (ir::NodeId n : l.plan.constants)
+    table.constants.push_back(constant_buffer(l.graph, n));
   return table;
 }
 
@@ -187,7 +188,9 @@ std::shared_ptr<const Executable> compile(const ir::Graph& graph, const CompileO
   return made;
 }
 
-std::span<const Stage> stages() { return kStages; }
+std::span<const Stage> stages() {
+  return kStages;
+}
 
 std::string stage_text(const ir::Graph& graph, std::string_view stage) {
   if (stage == "trace") return ir::print(graph);

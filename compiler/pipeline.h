@@ -21,7 +21,8 @@ struct CompileOptions {
   schedule::PlaceOptions place;
 };
 
-std::shared_ptr<const Executable> compile(const ir::Graph& graph, const CompileOptions& options = {});
+std::shared_ptr<const Executable> compile(const ir::Graph& graph,
+                                          const CompileOptions& options = {});
 
 /// A point of the pipeline where the program can be looked at.
 struct Stage {

@@ -16,7 +16,9 @@ struct Search {
   std::string found;
 };
 
-constexpr size_t aligned(size_t n) { return (n + 3) / 4 * 4; }
+constexpr size_t aligned(size_t n) {
+  return (n + 3) / 4 * 4;
+}
 
 /// The ID in one segment of notes; each note is a header, a name and a descriptor.
 std::string_view id_in_notes(const char* note, size_t size) {

@@ -15,13 +15,21 @@ constexpr Row kRows[] = {
 #undef GRADUS_DTYPE
 };
 
-const Row& row(DType dtype) { return kRows[static_cast<size_t>(dtype)]; }
+const Row& row(DType dtype) {
+  return kRows[static_cast<size_t>(dtype)];
+}
 
 }  // namespace
 
-size_t size_of(DType dtype) { return row(dtype).size; }
-DTypeKind kind_of(DType dtype) { return row(dtype).kind; }
-std::string_view name_of(DType dtype) { return row(dtype).text; }
+size_t size_of(DType dtype) {
+  return row(dtype).size;
+}
+DTypeKind kind_of(DType dtype) {
+  return row(dtype).kind;
+}
+std::string_view name_of(DType dtype) {
+  return row(dtype).text;
+}
 
 std::optional<DType> dtype_named(std::string_view name) {
   for (size_t i = 0; i < std::size(kRows); ++i) {

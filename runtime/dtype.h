@@ -24,10 +24,18 @@ std::string_view name_of(DType dtype);
 /// The inverse of name_of.
 std::optional<DType> dtype_named(std::string_view name);
 
-inline bool is_float(DType d) { return kind_of(d) == DTypeKind::Float; }
-inline bool is_signed_int(DType d) { return kind_of(d) == DTypeKind::Signed; }
-inline bool is_unsigned_int(DType d) { return kind_of(d) == DTypeKind::Unsigned; }
-inline bool is_integer(DType d) { return is_signed_int(d) || is_unsigned_int(d); }
+inline bool is_float(DType d) {
+  return kind_of(d) == DTypeKind::Float;
+}
+inline bool is_signed_int(DType d) {
+  return kind_of(d) == DTypeKind::Signed;
+}
+inline bool is_unsigned_int(DType d) {
+  return kind_of(d) == DTypeKind::Unsigned;
+}
+inline bool is_integer(DType d) {
+  return is_signed_int(d) || is_unsigned_int(d);
+}
 
 /// A random key as stored: two words of threefry2x32.
 struct KeyData {

@@ -39,22 +39,22 @@ class Error : public std::runtime_error {
   Message message_;
 };
 
-#define GRADUS_ERROR(name)          \
-  class name : public Error {       \
-   public:                          \
-    using Error::Error;             \
+#define GRADUS_ERROR(name)    \
+  class name : public Error { \
+   public:                    \
+    using Error::Error;       \
   };
-GRADUS_ERROR(ShapeError)     // extents or ranks do not fit
-GRADUS_ERROR(DTypeError)     // element types do not fit
-GRADUS_ERROR(ValueError)     // any other argument out of its domain (axis, permutation, key, …)
-GRADUS_ERROR(TraceError)     // misuse of traced values, capture, escape
-GRADUS_ERROR(TransformError) // grad of a non-scalar, a rule that cannot exist, …
-GRADUS_ERROR(DonatedError)   // a tensor was read after it had been donated
-GRADUS_ERROR(DeviceError)    // a device that is not there
-GRADUS_ERROR(MemoryError)    // out of memory
-GRADUS_ERROR(DataError)      // a file is missing, truncated or not what it should be
-GRADUS_ERROR(ParseError)     // a graph text that is none
-GRADUS_ERROR(NanError)       // a NaN, where the option nan_check or a training's NaN stop looks
+GRADUS_ERROR(ShapeError)      // extents or ranks do not fit
+GRADUS_ERROR(DTypeError)      // element types do not fit
+GRADUS_ERROR(ValueError)      // any other argument out of its domain (axis, permutation, key, …)
+GRADUS_ERROR(TraceError)      // misuse of traced values, capture, escape
+GRADUS_ERROR(TransformError)  // grad of a non-scalar, a rule that cannot exist, …
+GRADUS_ERROR(DonatedError)    // a tensor was read after it had been donated
+GRADUS_ERROR(DeviceError)     // a device that is not there
+GRADUS_ERROR(MemoryError)     // out of memory
+GRADUS_ERROR(DataError)       // a file is missing, truncated or not what it should be
+GRADUS_ERROR(ParseError)      // a graph text that is none
+GRADUS_ERROR(NanError)        // a NaN, where the option nan_check or a training's NaN stop looks
 #undef GRADUS_ERROR
 
 class InternalError : public std::logic_error {
@@ -66,9 +66,9 @@ class InternalError : public std::logic_error {
                                  const std::string& detail = {});
 
 /// Our own invariants; on in every build, keep them off hot paths.
-#define GRADUS_CHECK(condition, ...)                                                      \
-  do {                                                                                    \
-    if (!(condition))                                                                     \
+#define GRADUS_CHECK(condition, ...)                                                       \
+  do {                                                                                     \
+    if (!(condition))                                                                      \
       ::gradus::internal_error(__FILE__, __LINE__, #condition __VA_OPT__(, ) __VA_ARGS__); \
   } while (0)
 

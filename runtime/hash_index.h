@@ -39,7 +39,8 @@ class HashIndex {
   }
   void place(Slot slot) {
     size_t i = start(slot.hash);
-    while (slots_[i].number != kNone) i = (i + 1) & (slots_.size() - 1);
+    while (slots_[i].number != kNone)
+      i = (i + 1) & (slots_.size() - 1);
     slots_[i] = slot;
   }
   void grow() {

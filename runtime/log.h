@@ -51,9 +51,9 @@ class ScopedLogSink {
 
 /// GRADUS_LOG(Info, "{} compiled in {:.1f} ms", name, ms): fmt's format string. The including
 /// source file includes <fmt/format.h>, so that this header need not.
-#define GRADUS_LOG(level, ...)                                              \
-  do {                                                                      \
-    if (::gradus::log_enabled(::gradus::LogLevel::level))                   \
+#define GRADUS_LOG(level, ...)                                                    \
+  do {                                                                            \
+    if (::gradus::log_enabled(::gradus::LogLevel::level))                         \
       ::gradus::write_log(::gradus::LogLevel::level, ::fmt::format(__VA_ARGS__)); \
   } while (0)
 

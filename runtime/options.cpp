@@ -69,9 +69,8 @@ bool parse_names(std::string_view text, std::vector<std::string>& out) {
 }
 
 bool parse_format(std::string_view text, DumpFormat& out) {
-  constexpr std::pair<std::string_view, DumpFormat> kFormats[] = {{"text", DumpFormat::Text},
-                                                                  {"dot", DumpFormat::Dot},
-                                                                  {"json", DumpFormat::Json}};
+  constexpr std::pair<std::string_view, DumpFormat> kFormats[] = {
+      {"text", DumpFormat::Text}, {"dot", DumpFormat::Dot}, {"json", DumpFormat::Json}};
   for (auto [name, format] : kFormats) {
     if (name == text) return out = format, true;
   }
@@ -157,8 +156,7 @@ constexpr Row kRows[] = {
        o.dump_function = t;
        return true;
      }},
-    {{Option::DumpFormat, "GRADUS_DUMP_FORMAT", "text|dot|json", "text",
-      "form of what is printed"},
+    {{Option::DumpFormat, "GRADUS_DUMP_FORMAT", "text|dot|json", "text", "form of what is printed"},
      "text, dot or json",
      [](std::string_view t, Options& o) { return parse_format(t, o.dump_format); }},
     {{Option::DumpFile, "GRADUS_DUMP_FILE", "FILE", "stderr", "where stages are printed to"},

@@ -33,7 +33,8 @@ class SmallVector {
   template <std::input_iterator I>
   SmallVector(I first, I last) {
     reserve(static_cast<size_t>(std::distance(first, last)));
-    for (; first != last; ++first) push_back(*first);
+    for (; first != last; ++first)
+      push_back(*first);
   }
   SmallVector(const SmallVector& other) { assign(other.begin(), other.end()); }
   SmallVector(SmallVector&& other) noexcept { take(other); }
@@ -79,9 +80,11 @@ class SmallVector {
   }
   void pop_back() { --size_; }
   void clear() { size_ = 0; }
+  /// x lies elsewhere.
   void resize(size_t count, const T& x = T()) {
     reserve(count);
-    for (size_t i = size_; i < count; ++i) new (data() + i) T(x);
+    for (size_t i = size_; i < count; ++i)
+      new (data() + i) T(x);
     size_ = static_cast<uint32_t>(count);
   }
   /// The range lies elsewhere.
@@ -99,7 +102,8 @@ class SmallVector {
     const auto count = static_cast<size_t>(std::distance(first, last));
     reserve(size_ + count);
     T* place = data() + at;
-    for (size_t i = size_; i-- > at;) new (data() + i + count) T(data()[i]);
+    for (size_t i = size_; i-- > at;)
+      new (data() + i + count) T(data()[i]);
     std::uninitialized_copy(first, last, place);
     size_ += static_cast<uint32_t>(count);
   }

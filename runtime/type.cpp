@@ -43,7 +43,8 @@ void Shape::check_elements() const {
 
 int64_t Shape::elements() const {
   int64_t n = 1;
-  for (int64_t d : *this) n *= d;
+  for (int64_t d : *this)
+    n *= d;
   return n;
 }
 
@@ -67,7 +68,9 @@ Shape Shape::with(int axis, int64_t extent) const {
   return s;
 }
 
-std::string to_string(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
+std::string to_string(const Shape& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ","));
+}
 
 std::string to_string(const Type& type) {
   return fmt::format("{}{}", name_of(type.dtype), to_string(type.shape));
@@ -75,7 +78,8 @@ std::string to_string(const Type& type) {
 
 size_t hash_of(const Type& type) {
   size_t h = static_cast<size_t>(type.dtype) + 0x9e3779b97f4a7c15u;
-  for (int64_t d : type.shape) h = (h ^ static_cast<size_t>(d)) * 0x100000001b3u + (h >> 29);
+  for (int64_t d : type.shape)
+    h = (h ^ static_cast<size_t>(d)) * 0x100000001b3u + (h >> 29);
   return h;
 }
 

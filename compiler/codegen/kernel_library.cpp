@@ -11,8 +11,8 @@
 
 #include "runtime/build_id.h"
 #include "runtime/device.h"
-#include "runtime/hash.h"
 #include "runtime/error.h"
+#include "runtime/hash.h"
 #include "runtime/kernel_cache.h"
 #include "runtime/log.h"
 #include "runtime/profile.h"
@@ -56,7 +56,8 @@ constexpr std::string_view kBatchPrefix = "batch of kernels ";
 
 std::string name_of(const Batch& batch) {
   std::string names;
-  for (const Missing& m : batch.kernels) names += m.kernel.name + " ";
+  for (const Missing& m : batch.kernels)
+    names += m.kernel.name + " ";
   return to_hex(hash128(names));
 }
 
@@ -89,7 +90,8 @@ std::vector<Batch> load_batches(KernelCache& disk, std::vector<Missing>& missing
 void emit(Batch& batch, const CpuTarget& target) {
   const ScopedTimer timer("compile", "LLVM");
   std::vector<const loop::Kernel*> kernels;
-  for (const Missing& m : batch.kernels) kernels.push_back(&m.kernel);
+  for (const Missing& m : batch.kernels)
+    kernels.push_back(&m.kernel);
   batch.object = emit_object(kernels, target);
   batch.name = name_of(batch);
 }
@@ -101,7 +103,8 @@ struct Linked {
 
 Linked link(const Batch& batch) {
   Linked linked{link_object(batch.object), {}};
-  for (const Missing& m : batch.kernels) linked.functions.push_back(linked.code->function(m.kernel.name));
+  for (const Missing& m : batch.kernels)
+    linked.functions.push_back(linked.code->function(m.kernel.name));
   return linked;
 }
 
@@ -162,7 +165,8 @@ std::vector<CompiledKernel> compile_kernels(std::span<const loop::Kernel* const>
   const auto disk = missing.empty() ? nullptr : kernel_cache();
   std::vector<Batch> batches;
   if (disk) batches = load_batches(*disk, missing);
-  for (Batch& b : emit_batches(std::move(missing), target)) batches.push_back(std::move(b));
+  for (Batch& b : emit_batches(std::move(missing), target))
+    batches.push_back(std::move(b));
   for (Batch& b : batches) {
     const ScopedTimer timer("compile", "link");
     Linked linked;
@@ -178,7 +182,8 @@ std::vector<CompiledKernel> compile_kernels(std::span<const loop::Kernel* const>
     }
     if (disk && !b.from_disk) {
       disk->store(std::string(kBatchPrefix) + b.name, b.object);
-      for (const Missing& m : b.kernels) disk->store(m.key, b.name);
+      for (const Missing& m : b.kernels)
+        disk->store(m.key, b.name);
     }
     std::scoped_lock lock(l.mutex);
     (b.from_disk ? l.statistics.from_disk : l.statistics.compiled) += b.kernels.size();
@@ -188,7 +193,8 @@ std::vector<CompiledKernel> compile_kernels(std::span<const loop::Kernel* const>
   }
   std::scoped_lock lock(l.mutex);
   std::vector<CompiledKernel> result;
-  for (const std::string& key : keys) result.push_back(l.kernels.at(key));
+  for (const std::string& key : keys)
+    result.push_back(l.kernels.at(key));
   return result;
 }
 

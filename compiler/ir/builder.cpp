@@ -14,7 +14,8 @@ namespace {
 /// All results of node n.
 Values results_of(const Graph& graph, NodeId n) {
   Values values(graph.results(n));
-  for (uint32_t i = 0; i < values.size(); ++i) values[i] = {n, i};
+  for (uint32_t i = 0; i < values.size(); ++i)
+    values[i] = {n, i};
   return values;
 }
 
@@ -66,7 +67,8 @@ Values Builder::insert(const OpDef& op, std::span<const Value> operands, AttrsPt
   GRADUS_CHECK(op.operands < 0 || static_cast<size_t>(op.operands) == operands.size(), op.name);
   // A copy: the operands may lie in the graph, which grows.
   Values in(operands.begin(), operands.end());
-  for (Value v : in) GRADUS_CHECK(v.node < graph_.size(), op.name);
+  for (Value v : in)
+    GRADUS_CHECK(v.node < graph_.size(), op.name);
   std::vector<Type> inferred;
   SmallVector<const Type*, 2> results;
   if (known.graph) {
@@ -76,12 +78,15 @@ Values Builder::insert(const OpDef& op, std::span<const Value> operands, AttrsPt
   } else {
     std::vector<Type> types;
     types.reserve(in.size());
-    for (Value v : in) types.push_back(type(v));
+    for (Value v : in)
+      types.push_back(type(v));
     inferred = op.infer({{op, attrs}, types, source()});
-    for (const Type& t : inferred) results.push_back(&t);
+    for (const Type& t : inferred)
+      results.push_back(&t);
   }
   const bool free = !op.effect && !op.opaque && mode_ == Mode::Reduce;
-  if (free && op.commutative && in.size() >= 2 && graph_.value_index(in[1]) < graph_.value_index(in[0])) {
+  if (free && op.commutative && in.size() >= 2 &&
+      graph_.value_index(in[1]) < graph_.value_index(in[0])) {
     std::swap(in[0], in[1]);
   }
   if (free) {
@@ -122,7 +127,8 @@ NodeId Builder::append(const OpDef& op, std::span<const Value> operands, AttrsPt
     g.attrs_.push_back(std::move(attrs));
   }
   g.operands_.insert(g.operands_.end(), operands.begin(), operands.end());
-  for (const Type* t : results) g.results_.push_back(type_index(*t));
+  for (const Type* t : results)
+    g.results_.push_back(type_index(*t));
   g.nodes_.push_back(node);
   return static_cast<NodeId>(g.nodes_.size() - 1);
 }
@@ -150,8 +156,10 @@ void Builder::set_source(SourcePos source) {
 size_t Builder::key_of(const OpDef& op, std::span<const Value> operands, const Attrs& attrs) const {
   size_t h = std::hash<const void*>{}(&op);
   const auto mix = [&h](size_t x) { h = (h ^ x) * 0x9e3779b97f4a7c15u + (h >> 31); };
-  for (Value v : operands) mix(graph_.value_index(v));
-  for (const Attr& a : attrs) mix(hash_of(a));
+  for (Value v : operands)
+    mix(graph_.value_index(v));
+  for (const Attr& a : attrs)
+    mix(hash_of(a));
   return h;
 }
 

@@ -60,8 +60,7 @@ class Builder {
     const Graph* graph = nullptr;
     NodeId n = 0;
   };
-  Values insert(const ops::OpDef& op, std::span<const Value> operands, AttrsPtr attrs,
-                            Known known);
+  Values insert(const ops::OpDef& op, std::span<const Value> operands, AttrsPtr attrs, Known known);
   uint32_t type_index(const Type& type);
   NodeId append(const ops::OpDef& op, std::span<const Value> operands, AttrsPtr attrs,
                 std::span<const Type* const> results);
@@ -83,11 +82,13 @@ class ValueMap {
   Value& operator[](Value v) { return values_[from_.value_index(v)]; }
   Value operator[](Value v) const { return values_[from_.value_index(v)]; }
   void set(NodeId n, std::span<const Value> results) {
-    for (uint32_t i = 0; i < results.size(); ++i) (*this)[Value{n, i}] = results[i];
+    for (uint32_t i = 0; i < results.size(); ++i)
+      (*this)[Value{n, i}] = results[i];
   }
   Values all(std::span<const Value> from) const {
     Values to(from.size());
-    for (size_t i = 0; i < from.size(); ++i) to[i] = (*this)[from[i]];
+    for (size_t i = 0; i < from.size(); ++i)
+      to[i] = (*this)[from[i]];
     return to;
   }
 

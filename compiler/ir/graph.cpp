@@ -8,34 +8,43 @@
 namespace gradus::ir {
 namespace {
 
-size_t mix(size_t h, size_t x) { return (h ^ (x + 0x9e3779b97f4a7c15u + (h << 6))) * 0xff51afd7ed558ccdu; }
+size_t mix(size_t h, size_t x) {
+  return (h ^ (x + 0x9e3779b97f4a7c15u + (h << 6))) * 0xff51afd7ed558ccdu;
+}
 
 }  // namespace
 
-size_t Graph::attr_index(NodeId n, std::string_view name) const { return op(n).attribute(name); }
+size_t Graph::attr_index(NodeId n, std::string_view name) const {
+  return op(n).attribute(name);
+}
 
 std::vector<Type> Graph::input_types() const {
   std::vector<Type> types;
-  for (Value v : inputs_) types.push_back(type(v));
+  for (Value v : inputs_)
+    types.push_back(type(v));
   return types;
 }
 
 std::vector<Type> Graph::output_types() const {
   std::vector<Type> types;
-  for (Value v : outputs_) types.push_back(type(v));
+  for (Value v : outputs_)
+    types.push_back(type(v));
   return types;
 }
 
 Graph without_unused(Graph g) {
   std::vector<bool> live(g.size());
-  for (Value v : g.inputs_) live[v.node] = true;
-  for (Value v : g.outputs_) live[v.node] = true;
+  for (Value v : g.inputs_)
+    live[v.node] = true;
+  for (Value v : g.outputs_)
+    live[v.node] = true;
   size_t count = 0;
   for (auto n = static_cast<NodeId>(g.size()); n-- > 0;) {
     if (g.op(n).effect) live[n] = true;
     if (!live[n]) continue;
     ++count;
-    for (Value v : g.operands(n)) live[v.node] = true;
+    for (Value v : g.operands(n))
+      live[v.node] = true;
   }
   if (count == g.size()) return g;
   // What stays moves forward in the side arrays; types and positions may be more than are used.
@@ -66,17 +75,21 @@ Graph without_unused(Graph g) {
   g.operands_.resize(operands);
   g.results_.resize(results);
   g.attrs_.resize(attrs);
-  for (Value& v : g.inputs_) v.node = moved[v.node];
-  for (Value& v : g.outputs_) v.node = moved[v.node];
+  for (Value& v : g.inputs_)
+    v.node = moved[v.node];
+  for (Value& v : g.outputs_)
+    v.node = moved[v.node];
   return g;
 }
 
 std::vector<uint32_t> count_uses(const Graph& graph) {
   std::vector<uint32_t> uses(graph.num_values());
   for (NodeId n = 0; n < graph.size(); ++n) {
-    for (Value v : graph.operands(n)) ++uses[graph.value_index(v)];
+    for (Value v : graph.operands(n))
+      ++uses[graph.value_index(v)];
   }
-  for (Value v : graph.outputs()) ++uses[graph.value_index(v)];
+  for (Value v : graph.outputs())
+    ++uses[graph.value_index(v)];
   return uses;
 }
 
@@ -97,7 +110,8 @@ size_t hash_of(const Attr& a) {
       [&]<class T>(const T& x) -> size_t {
         if constexpr (std::is_same_v<T, Ints>) {
           size_t h = x.size();
-          for (int64_t i : x) h = mix(h, static_cast<size_t>(i));
+          for (int64_t i : x)
+            h = mix(h, static_cast<size_t>(i));
           return h;
         } else if constexpr (std::is_same_v<T, Literal>) {
           return x.hash();
@@ -132,11 +146,15 @@ size_t hash_of(const Graph& graph) {
   size_t h = graph.size();
   for (NodeId n = 0; n < graph.size(); ++n) {
     h = mix(h, std::hash<std::string>{}(graph.op(n).name));
-    for (Value v : graph.operands(n)) h = mix(h, graph.value_index(v));
-    for (const Attr& a : graph.attrs(n)) h = mix(h, hash_of(a));
-    for (uint32_t i = 0; i < graph.results(n); ++i) h = mix(h, hash_of(graph.type({n, i})));
+    for (Value v : graph.operands(n))
+      h = mix(h, graph.value_index(v));
+    for (const Attr& a : graph.attrs(n))
+      h = mix(h, hash_of(a));
+    for (uint32_t i = 0; i < graph.results(n); ++i)
+      h = mix(h, hash_of(graph.type({n, i})));
   }
-  for (Value v : graph.outputs()) h = mix(h, graph.value_index(v));
+  for (Value v : graph.outputs())
+    h = mix(h, graph.value_index(v));
   return h;
 }
 

@@ -96,10 +96,10 @@ class Graph {
   std::string name_ = "main";
   std::vector<Node> nodes_;
   std::vector<Value> operands_;
-  std::vector<uint32_t> results_;  // indices into types_
-  std::deque<Type> types_;         // distinct; stay where they are as more come
-  std::vector<AttrsPtr> attrs_;    // entry 0 is empty
-  std::vector<SourcePos> sources_; // entry 0 is "unknown"
+  std::vector<uint32_t> results_;   // indices into types_
+  std::deque<Type> types_;          // distinct; stay where they are as more come
+  std::vector<AttrsPtr> attrs_;     // entry 0 is empty
+  std::vector<SourcePos> sources_;  // entry 0 is "unknown"
   std::vector<Value> inputs_, outputs_;
   std::vector<std::string> input_names_, output_names_;
 };

@@ -32,7 +32,8 @@ Literal Literal::dense(Type type, const void* data) {
   const size_t n = static_cast<size_t>(l.type_.elements()), width = size_of(l.type_.dtype);
   const auto* p = l.bytes_.get();
   bool same = n > 0;
-  for (size_t i = 1; i < n && same; ++i) same = std::memcmp(p, p + i * width, width) == 0;
+  for (size_t i = 1; i < n && same; ++i)
+    same = std::memcmp(p, p + i * width, width) == 0;
   return same ? splat(l.type_, p) : l;
 }
 

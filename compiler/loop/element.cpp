@@ -13,12 +13,15 @@ using schedule::NodeKind;
 using schedule::Operand;
 using schedule::Read;
 
-Affine axis(int a) { return {.terms = {{a, 1}}}; }
+Affine axis(int a) {
+  return {.terms = {{a, 1}}};
+}
 
 Affine scaled(const Affine& a, int64_t factor) {
   if (factor == 0) return {};
   Affine r = a;
-  for (auto& term : r.terms) term.second *= factor;
+  for (auto& term : r.terms)
+    term.second *= factor;
   r.constant *= factor;
   return r;
 }
@@ -41,7 +44,9 @@ Affine plus(const Affine& a, const Affine& b) {
   return r;
 }
 
-Affine substitute(const Affine& expr, const Point& at) { return schedule::substitute(expr, at); }
+Affine substitute(const Affine& expr, const Point& at) {
+  return schedule::substitute(expr, at);
+}
 
 std::set<int> axes_of(const ElementBuilder& element, V v) {
   std::set<int> axes;
@@ -49,17 +54,20 @@ std::set<int> axes_of(const ElementBuilder& element, V v) {
   std::vector<char> needed(nodes.size());
   needed[v.id] = 1;
   const auto note = [&](const Affine& a) {
-    for (auto [axis, c] : a.terms) axes.insert(axis);
+    for (auto [axis, c] : a.terms)
+      axes.insert(axis);
   };
   for (size_t i = nodes.size(); i-- > 0;) {
     if (!needed[i]) continue;
     if (nodes[i].kind == ScalarNode::Kind::Op) {
-      for (int k = 0; k < operands_of(nodes[i].op); ++k) needed[nodes[i].in[k]] = 1;
+      for (int k = 0; k < operands_of(nodes[i].op); ++k)
+        needed[nodes[i].in[k]] = 1;
     } else if (nodes[i].kind == ScalarNode::Kind::Input) {
       const ElementInput& in = element.inputs()[nodes[i].bits];
       note(in.position.index);
       note(in.index);
-      for (const auto& g : in.guards) note(g.index);
+      for (const auto& g : in.guards)
+        note(g.index);
       for (V w : {in.offset, in.otherwise}) {
         if (w.id >= 0) needed[w.id] = 1;
       }
@@ -89,7 +97,8 @@ std::optional<Halo> halo_of(const Node& reader, const Read& read, const schedule
   for (const schedule::Span& s : read.spans) {
     if (s.data || !(s.index == guard.index)) continue;
     int64_t extent = 1;
-    for (int a = s.lo; a < s.hi; ++a) extent *= source.extents[a];
+    for (int a = s.lo; a < s.hi; ++a)
+      extent *= source.extents[a];
     if (extent != guard.extent) return std::nullopt;
     const auto [low, high] = schedule::bounds(guard.index, reader.extents);
     return Halo{s.lo, s.hi, std::max<int64_t>(0, -low), std::max<int64_t>(0, high - extent + 1)};
@@ -103,15 +112,15 @@ namespace {
 /// learning rate and every batch.
 bool shapes_code(DType dtype, Bits bits) {
   const double x = dtype == DType::F32 ? from_bits<float>(bits) : from_bits<double>(bits);
-  return x == 0 || std::fabs(x) == 1 || std::fabs(x) == 2 || std::fabs(x) == 0.5 || !std::isfinite(x);
+  return x == 0 || std::fabs(x) == 1 || std::fabs(x) == 2 || std::fabs(x) == 0.5 ||
+         !std::isfinite(x);
 }
 
 }  // namespace
 
 void ElementBuilder::bind(int node) {
-  bound_[node] = input({.kind = ElementInput::Kind::Register,
-                        .dtype = schedule_.nodes[node].dtype,
-                        .node = node});
+  bound_[node] = input(
+      {.kind = ElementInput::Kind::Register, .dtype = schedule_.nodes[node].dtype, .node = node});
 }
 
 V ElementBuilder::input(ElementInput in) {
@@ -167,9 +176,8 @@ V ElementBuilder::value(int node, const Point& at) {
 V ElementBuilder::apply(int node, const Point& at) {
   const Node& n = schedule_.nodes[node];
   if (!inlined_.contains(node)) {
-    return input({.kind = ElementInput::Kind::Load,
-                  .dtype = n.dtype,
-                  .position = position(node, at)});
+    return input(
+        {.kind = ElementInput::Kind::Load, .dtype = n.dtype, .position = position(node, at)});
   }
   std::vector<V> in;
   V otherwise;
@@ -181,7 +189,8 @@ V ElementBuilder::apply(int node, const Point& at) {
       if (!s.data) continue;
       const Node& u = schedule_.nodes[table.source];
       int64_t extent = 1;
-      for (int a = s.lo; a < s.hi; ++a) extent *= u.extents[a];
+      for (int a = s.lo; a < s.hi; ++a)
+        extent *= u.extents[a];
       index = program_.convert(index, DType::I64);
       const V last = program_.constant(DType::I64, static_cast<double>(extent - 1));
       const V zero = program_.constant(DType::I64, 0);
@@ -200,9 +209,11 @@ V ElementBuilder::apply(int node, const Point& at) {
     }
     return otherwise;
   }
-  for (size_t i = 0; i < n.operands.size(); ++i) in.push_back(operand(node, i, at));
+  for (size_t i = 0; i < n.operands.size(); ++i)
+    in.push_back(operand(node, i, at));
   const std::vector<DType> dtypes(static_cast<size_t>(std::max(1, n.op->results)), n.dtype);
-  return n.op->scalar({{*n.op, *n.attributes}, program_, in, dtypes})[static_cast<size_t>(n.result)];
+  return n.op->scalar(
+      {{*n.op, *n.attributes}, program_, in, dtypes})[static_cast<size_t>(n.result)];
 }
 
 V ElementBuilder::operand(int node, size_t i, const Point& at) {
@@ -260,11 +271,11 @@ V ElementBuilder::load(int reader, const Read& read, const Point& at, V data, V 
   }
   for (const schedule::Guard& g : read.guards) {
     const auto need = halo_of(schedule_.nodes[reader], read, g, u);
-    const bool zeros = need && otherwise.id < 0 &&
-                       std::ranges::any_of(storage.halos, [&](const Halo& have) {
-                         return have.lo == need->lo && have.hi == need->hi &&
-                                have.low >= need->low && have.high >= need->high;
-                       });
+    const bool zeros =
+        need && otherwise.id < 0 && std::ranges::any_of(storage.halos, [&](const Halo& have) {
+          return have.lo == need->lo && have.hi == need->hi && have.low >= need->low &&
+                 have.high >= need->high;
+        });
     if (!zeros) in.guards.push_back({substitute(g.index, at), g.extent});
   }
   return input(std::move(in));

@@ -48,15 +48,15 @@ struct Position {
 struct ElementInput {
   enum class Kind : uint8_t { Load, Index, Register, Argument } kind = Kind::Load;
   DType dtype{};
-  Position position;                      // Load
-  std::vector<schedule::Guard> guards;    // Load: over the axes of the leaf
-  Bits fill = 0;                          // Load: value where a guard fails, unless `otherwise`;
-                                          // Argument: its bits
+  Position position;                    // Load
+  std::vector<schedule::Guard> guards;  // Load: over the axes of the leaf
+  Bits fill = 0;                        // Load: value where a guard fails, unless `otherwise`;
+                                        // Argument: its bits
   V otherwise;
-  V offset;                               // Load: data-dependent index, times `offset_stride`
+  V offset;  // Load: data-dependent index, times `offset_stride`
   int64_t offset_stride = 0;
-  Affine index;                           // Index: over the axes of the leaf
-  int node = -1;                          // Register
+  Affine index;   // Index: over the axes of the leaf
+  int node = -1;  // Register
   friend bool operator==(const ElementInput&, const ElementInput&) = default;
 };
 

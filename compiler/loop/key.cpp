@@ -25,7 +25,8 @@ class KeyWriter {
     for (const Local& l : k_.locals) {
       put(static_cast<uint64_t>(l.dtype));
       put(l.dims.size());
-      for (int d : l.dims) put_variable(d);
+      for (int d : l.dims)
+        put_variable(d);
     }
     put_body(k_.body);
     return std::move(out_);
@@ -34,10 +35,13 @@ class KeyWriter {
  private:
   /// Seven bits a byte, the lowest first; the top bit says that there are more.
   void put(uint64_t x) {
-    for (; x >= 0x80; x >>= 7) out_ += static_cast<char>(x | 0x80);
+    for (; x >= 0x80; x >>= 7)
+      out_ += static_cast<char>(x | 0x80);
     out_ += static_cast<char>(x);
   }
-  void put_signed(int64_t x) { put(static_cast<uint64_t>(x) << 1 ^ static_cast<uint64_t>(x >> 63)); }
+  void put_signed(int64_t x) {
+    put(static_cast<uint64_t>(x) << 1 ^ static_cast<uint64_t>(x >> 63));
+  }
 
   /// A variable is told when it is first met.
   void put_variable(int v) {
@@ -96,7 +100,8 @@ class KeyWriter {
         return put(e.bits);
       case Expr::Kind::Op:
         put(static_cast<uint64_t>(e.op));
-        for (int i : e.in) operand(i);
+        for (int i : e.in)
+          operand(i);
         return;
       case Expr::Kind::Load:
         put(static_cast<uint64_t>(e.buffer));
@@ -140,8 +145,10 @@ class KeyWriter {
         case Stmt::Kind::LaneReduce:
           put(static_cast<uint64_t>(s.reduce));
           put(s.sources.size());
-          for (int l : s.sources) put(static_cast<uint64_t>(l));
-          for (int l : s.targets) put(static_cast<uint64_t>(l));
+          for (int l : s.sources)
+            put(static_cast<uint64_t>(l));
+          for (int l : s.targets)
+            put(static_cast<uint64_t>(l));
           break;
       }
     }

@@ -21,9 +21,13 @@ Index plus(Index a, const Index& b) {
   return a;
 }
 
-Index variable(int v, int64_t factor) { return {{{v, {factor, -1}}}}; }
+Index variable(int v, int64_t factor) {
+  return {{{v, {factor, -1}}}};
+}
 
-Index constant_index(Coefficient c) { return {{{-1, c}}}; }
+Index constant_index(Coefficient c) {
+  return {{{-1, c}}};
+}
 
 int LeafBuilder::arg(ArgRule rule, const char* name, int owner) {
   for (size_t i = 0; i < leaf_.args.size(); ++i) {
@@ -49,9 +53,8 @@ int LeafBuilder::buffer(const BufferRule& rule, bool written) {
   }
   leaf_.buffers.push_back(rule);
   const DType dtype = context_.schedule.nodes[rule.node].dtype;
-  return kernel().add_buffer({.dtype = dtype == DType::Key ? DType::U64 : dtype,
-                              .written = written,
-                              .alias_group = 0});
+  return kernel().add_buffer(
+      {.dtype = dtype == DType::Key ? DType::U64 : dtype, .written = written, .alias_group = 0});
 }
 
 Coefficient LeafBuilder::quantity(int leaf_axis, ArgRule::Kind kind, int64_t a, int64_t b,
@@ -86,7 +89,7 @@ int LeafBuilder::carrier_blocks(int64_t points, const char* name) {
   return arg({ArgRule::Kind::RestBlocks, kEndless, points, 1}, name);
 }
 
-bool LeafBuilder::loads_outside(const ElementBuilder& element, int lane_axis) const {
+bool LeafBuilder::loads_without_room(const ElementBuilder& element, int lane_axis) const {
   return std::ranges::any_of(element.inputs(), [&](const ElementInput& in) {
     return in.kind == ElementInput::Kind::Load && !context_.has_room(in.position.node) &&
            coefficient(in.position.index, lane_axis) != 0;
@@ -102,8 +105,8 @@ Index LeafBuilder::axis_term(int leaf_axis, int64_t coefficient, const char* nam
     const int64_t points = extents_[leaf_axis] / use.after * use.after;
     return plus(std::move(index), constant_index({points * coefficient}));
   }
-  const Coefficient start = quantity(leaf_axis, ArgRule::Kind::Count, use.after,
-                                     use.after * coefficient, "after");
+  const Coefficient start =
+      quantity(leaf_axis, ArgRule::Kind::Count, use.after, use.after * coefficient, "after");
   return plus(std::move(index), constant_index(start));
 }
 
@@ -195,13 +198,13 @@ int LeafBuilder::expression(const ElementInput& in, std::span<const int> number)
       e.index = std::move(index);
       if (!in.guards.empty()) {
         e.predicate = guard(in.guards);
-        e.otherwise = in.otherwise.id >= 0 ? number[in.otherwise.id]
-                                           : k.constant(e.dtype, in.fill);
+        e.otherwise = in.otherwise.id >= 0 ? number[in.otherwise.id] : k.constant(e.dtype, in.fill);
       }
       if (in.offset.id >= 0) {
-        const int stride = k.add_expr({.kind = Expr::Kind::Index,
-                                       .dtype = DType::I64,
-                                       .index = constant_index(constant_arg(in.offset_stride, "s"))});
+        const int stride =
+            k.add_expr({.kind = Expr::Kind::Index,
+                        .dtype = DType::I64,
+                        .index = constant_index(constant_arg(in.offset_stride, "s"))});
         e.offset = k.op(ScalarOp::Mul, {number[in.offset.id], stride}, DType::I64);
       }
       return k.add_expr(std::move(e));
@@ -210,15 +213,18 @@ int LeafBuilder::expression(const ElementInput& in, std::span<const int> number)
   __builtin_unreachable();
 }
 
-std::vector<int> LeafBuilder::expressions(const ElementBuilder& element, std::span<const V> values) {
+std::vector<int> LeafBuilder::expressions(const ElementBuilder& element,
+                                          std::span<const V> values) {
   const auto& nodes = element.program().nodes();
   // Only what the values need, in order.
   std::vector<char> needed(nodes.size());
-  for (V v : values) needed[v.id] = 1;
+  for (V v : values)
+    needed[v.id] = 1;
   for (size_t i = nodes.size(); i-- > 0;) {
     if (!needed[i]) continue;
     if (nodes[i].kind == ScalarNode::Kind::Op) {
-      for (int k = 0; k < operands_of(nodes[i].op); ++k) needed[nodes[i].in[k]] = 1;
+      for (int k = 0; k < operands_of(nodes[i].op); ++k)
+        needed[nodes[i].in[k]] = 1;
     } else if (nodes[i].kind == ScalarNode::Kind::Input) {
       const ElementInput& in = element.inputs()[nodes[i].bits];
       for (V v : {in.offset, in.otherwise}) {
@@ -236,12 +242,14 @@ std::vector<int> LeafBuilder::expressions(const ElementBuilder& element, std::sp
       number[i] = kernel().constant(n.dtype, n.bits);
     } else {
       Expr e{.kind = Expr::Kind::Op, .op = n.op, .dtype = n.dtype};
-      for (int k = 0; k < operands_of(n.op); ++k) e.in[k] = number[n.in[k]];
+      for (int k = 0; k < operands_of(n.op); ++k)
+        e.in[k] = number[n.in[k]];
       number[i] = kernel().add_expr(std::move(e));
     }
   }
   std::vector<int> out;
-  for (V v : values) out.push_back(number[v.id]);
+  for (V v : values)
+    out.push_back(number[v.id]);
   return out;
 }
 
@@ -251,8 +259,8 @@ Stmt LeafBuilder::store(const Position& position, int expr) {
 }
 
 Leaf LeafBuilder::finish() {
-  // One alias group: any two parameters may be the same memory only where the plan made an output
-  // take its input's place, and then positions agree; code generation may not reorder across stores.
+  // Two parameters are the same memory only where the plan made an output take its input's place:
+  // then positions agree, and all loads of a point come before its stores.
   for (size_t i = 0; i < kernel().buffers.size(); ++i) {
     kernel().buffers[i].alias_group = static_cast<int>(i);
   }

@@ -36,9 +36,8 @@ class LeafBuilder {
   /// Arguments: the points of the carrier's range; the blocks of so many that cover it.
   int carrier_points();
   int carrier_blocks(int64_t points, const char* name = "blocks");
-  /// Whether an element is loaded by lane from memory outside of the region: there is none for lanes
-  /// beyond the range.
-  bool loads_outside(const ElementBuilder& element, int lane_axis) const;
+  /// Whether an element is loaded by lane from memory that ends with the carrier's range.
+  bool loads_without_room(const ElementBuilder& element, int lane_axis) const;
   bool is_carrier(int leaf_axis) const { return leaf_axis == carrier_; }
   int64_t extent(int leaf_axis) const { return extents_[leaf_axis]; }
   /// Strides that do not depend on the carrier's extent are part of the code from here on: addresses

@@ -69,13 +69,15 @@ std::vector<int> Kernel::append(const ScalarBuilder& program, std::span<const in
         break;
       case ScalarNode::Kind::Op: {
         Expr e{.kind = Expr::Kind::Op, .op = n.op, .dtype = n.dtype};
-        for (int k = 0; k < operands_of(n.op); ++k) e.in[k] = number[n.in[k]];
+        for (int k = 0; k < operands_of(n.op); ++k)
+          e.in[k] = number[n.in[k]];
         number[i] = add_expr(std::move(e));
       }
     }
   }
   std::vector<int> out;
-  for (V v : results) out.push_back(number[v.id]);
+  for (V v : results)
+    out.push_back(number[v.id]);
   return out;
 }
 
@@ -95,7 +97,8 @@ std::vector<int> Kernel::combine(ReduceOp op, std::vector<int> acc, std::vector<
   return append(s, inputs, in_order ? combine_next(s, op, a, b) : loop::combine(s, op, a, b));
 }
 
-std::vector<V> combine(ScalarBuilder& s, ReduceOp op, std::span<const V> acc, std::span<const V> x) {
+std::vector<V> combine(ScalarBuilder& s, ReduceOp op, std::span<const V> acc,
+                       std::span<const V> x) {
   const V a = acc[0], b = x[0];
   switch (op) {
     case ReduceOp::Add:
@@ -145,7 +148,8 @@ Bits identity_of(ReduceOp op, DType dtype) {
       return 0;
     } else {
       using Limits = std::numeric_limits<T>;
-      const T lowest = Limits::has_infinity ? static_cast<T>(-Limits::infinity()) : Limits::lowest();
+      const T lowest =
+          Limits::has_infinity ? static_cast<T>(-Limits::infinity()) : Limits::lowest();
       const T highest = Limits::has_infinity ? Limits::infinity() : Limits::max();
       switch (op) {
         case ReduceOp::Add:

@@ -1,10 +1,10 @@
 // The loop IR: one leaf kernel as a nest of typed loops over affine accesses.
 //
-// A kernel knows no extents and no strides but the few that shape its code: what varies from call to
-// call comes in `args`, so that kernels are shared between layers and batch sizes. Loops over Vector
-// variables are innermost; variables of kind Unroll and Vector have constant counts. The same
-// variable may drive several loops (not nested in each other): a local indexed by it is the register
-// array that those loops share. Nothing here depends on threads.
+// A kernel knows no extents and no strides but those that shape its code: what varies from call to
+// call comes in `args`, so that kernels are shared between batch sizes, and often between layers.
+// Loops over Vector variables are innermost; variables of kind Unroll and Vector have constant
+// counts. The same variable may drive several loops (not nested in each other): a local indexed by
+// it is the register array that those loops share. Nothing here depends on threads.
 #pragma once
 
 #include <array>
@@ -69,9 +69,9 @@ struct Expr {
   enum class Kind : uint8_t {
     Constant,  // bits
     Op,        // op(in…)
-    Load,      // buffer[index + offset]; where `predicate` fails: `otherwise`, and memory is not touched
-    Local,     // the local at the current values of its dims
-    Index,     // index, converted to dtype (an integer or float type)
+    Load,  // buffer[index + offset]; where `predicate` fails: `otherwise`, and memory is not touched
+    Local,  // the local at the current values of its dims
+    Index,  // index, converted to dtype (an integer or float type)
   };
   Kind kind = Kind::Constant;
   ScalarOp op{};

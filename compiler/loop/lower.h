@@ -18,7 +18,7 @@ namespace gradus::loop {
 
 /// The vector unit that kernels are made for. Results do not depend on it.
 struct VectorUnit {
-  int lanes = 16;      // of 32 bits
+  int lanes = 16;  // of 32 bits
   int registers = 32;
 };
 
@@ -42,7 +42,8 @@ struct Pack {
   std::vector<int64_t> k_extents, k_strides;
   int64_t k_extent() const {
     int64_t k = 1;
-    for (int64_t e : k_extents) k *= e;
+    for (int64_t e : k_extents)
+      k *= e;
     return k;
   }
   friend bool operator==(const Pack&, const Pack&) = default;

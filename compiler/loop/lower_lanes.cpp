@@ -40,7 +40,7 @@ class LanesLowering : ProductLeaf {
   void choose_operands();
   void choose_tile();
   double cost(const std::vector<TiledAxis>& columns, int64_t rows) const;
-  bool varies_by_lane_outside() const;
+  bool touches_without_room() const;
   void find_reduced_loops();
   std::vector<Stmt> blocks(std::span<TiledAxis* const> axes,
                            const std::function<std::vector<Stmt>()>& inner);
@@ -64,7 +64,7 @@ class LanesLowering : ProductLeaf {
   std::set<int> sliding_;  // column axes along which the innermost reduced axis slides too
   int64_t lanes_ = 1;
   int part_ = -1, lane_block_ = -1, unit_ = -1, lane_ = -1;  // variables
-  int carrier_count_ = -1;                      // argument: points of the carrier
+  int carrier_count_ = -1;                                   // argument: points of the carrier
   Index point_in_lanes_;
   bool masked_ = false;        // every step, or what is stored
   bool masked_after_ = false;  // a sum over the lanes: once, before the tree
@@ -90,7 +90,8 @@ void LanesLowering::choose_operands() {
   // The axes along which neighbours in the innermost reduced loop are the next column.
   const schedule::Read& r = node_.reads[node_.operands[static_cast<size_t>(with)].read];
   int innermost = static_cast<int>(node_.extents.size()) - 1;
-  while (innermost >= node_.parallel && innermost == split_axis_) --innermost;
+  while (innermost >= node_.parallel && innermost == split_axis_)
+    --innermost;
   for (const schedule::Span& s : r.spans) {
     if (innermost < node_.parallel || coefficient(s.index, innermost) != 1) continue;
     for (auto [a, c] : s.index.terms) {
@@ -116,9 +117,9 @@ double LanesLowering::cost(const std::vector<TiledAxis>& columns, int64_t rows) 
     const auto block = [&](int64_t q, int64_t count) {
       if (q == 0 || count == 0) return;
       const auto p = static_cast<double>(whole * column_tile);
-      const double work = std::max({p * static_cast<double>(q) / 2,
-                                    (p + static_cast<double>(q)) / 2, kLatency}) +
-                          kIteration;
+      const double work =
+          std::max({p * static_cast<double>(q) / 2, (p + static_cast<double>(q)) / 2, kLatency}) +
+          kIteration;
       const double fresh = static_cast<double>(q) + p / static_cast<double>(slid);
       const double lines = sums_lanes() ? kLine * fresh : 0;
       cycles += static_cast<double>(count * times) * std::max(work, lines);
@@ -156,7 +157,8 @@ void LanesLowering::choose_tile() {
   int64_t chosen_rows = 1;
   const auto consider = [&](const std::vector<TiledAxis>& axes) {
     int64_t p = 1;
-    for (const TiledAxis& c : axes) p *= c.tile;
+    for (const TiledAxis& c : axes)
+      p *= c.tile;
     for (int64_t q = 1; q <= row_.extent && p * q <= most; ++q) {
       if (p * q + std::min(p, q) + 2 > registers) continue;
       const double now = cost(axes, q);
@@ -193,19 +195,19 @@ void LanesLowering::choose_tile() {
   columns_ = std::move(chosen);
   for (int a = 0; a < node_.parallel; ++a) {
     const bool tiled = a == row_.axis || std::ranges::any_of(columns_, [&](const TiledAxis& c) {
-      return c.axis == a;
-    });
+                         return c.axis == a;
+                       });
     if (!tiled && a != lane_axis_) outer_.push_back(a);
   }
 }
 
-/// Whether memory outside of the region is read or written by lane: there is none for dead lanes.
-bool LanesLowering::varies_by_lane_outside() const {
-  if (sums_lanes()) return leaf_->loads_outside(*element_, lane_axis_);
+/// Whether memory without room for dead lanes is read or written by lane.
+bool LanesLowering::touches_without_room() const {
+  if (sums_lanes()) return leaf_->loads_without_room(*element_, lane_axis_);
   for (const Root& r : roots_) {
     if (!context_.has_room(r.node)) return true;
   }
-  return leaf_->loads_outside(*element_, lane_axis_);
+  return leaf_->loads_without_room(*element_, lane_axis_);
 }
 
 /// Consecutive axes that every access walks as one axis become one loop; few taps are unrolled.
@@ -215,7 +217,8 @@ void LanesLowering::find_reduced_loops() {
     for (const ElementInput& in : element_->inputs()) {
       steps.push_back(coefficient(in.position.index, a));
       steps.push_back(coefficient(in.index, a));
-      for (const auto& g : in.guards) steps.push_back(coefficient(g.index, a));
+      for (const auto& g : in.guards)
+        steps.push_back(coefficient(g.index, a));
     }
     return steps;
   };
@@ -226,7 +229,8 @@ void LanesLowering::find_reduced_loops() {
       ReducedLoop& before = reduced_.back();
       const auto outer = accesses(before.axes.back()), inner = accesses(a);
       bool joined = true;
-      for (size_t i = 0; i < inner.size(); ++i) joined &= outer[i] == inner[i] * extent;
+      for (size_t i = 0; i < inner.size(); ++i)
+        joined &= outer[i] == inner[i] * extent;
       if (joined) {
         before.axes.push_back(a);
         before.extent *= extent;
@@ -236,7 +240,8 @@ void LanesLowering::find_reduced_loops() {
     reduced_.push_back({.axes = {a}, .extent = extent});
   }
   int64_t body = row_.tile;
-  for (const TiledAxis& c : columns_) body *= c.tile;
+  for (const TiledAxis& c : columns_)
+    body *= c.tile;
   if (!reduced_.empty() && !sums_lanes()) {
     ReducedLoop& last = reduced_.back();
     last.unrolled = last.extent <= kUnrolledTaps && body * last.extent <= kUnrolledBody;
@@ -245,7 +250,8 @@ void LanesLowering::find_reduced_loops() {
   for (ReducedLoop& loop : reduced_) {
     loop.variable = loop.unrolled ? k.add_variable("tap", LoopKind::Unroll, loop.extent)
                                   : k.add_variable("k", LoopKind::Reduce);
-    for (int a : loop.axes) leaf_->set_axis(a, {});
+    for (int a : loop.axes)
+      leaf_->set_axis(a, {});
     leaf_->set_axis(loop.axes.back(), variable(loop.variable));
   }
 }
@@ -268,7 +274,7 @@ Leaf LanesLowering::run() {
   leaf_->fix_strides();
   find_reduced_loops();
   find_roots();
-  masked_ = varies_by_lane_outside();
+  masked_ = touches_without_room();
   if (sums_lanes() && !masked_) {
     // Lanes are chains of their own: dead ones may run on, but in blocks that live ones run in too.
     masked_after_ = node_.granule == kCanonicalLanes;
@@ -303,12 +309,14 @@ Leaf LanesLowering::run() {
     return body;
   };
   std::vector<TiledAxis*> columns;
-  for (TiledAxis& c : columns_) columns.push_back(&c);
+  for (TiledAxis& c : columns_)
+    columns.push_back(&c);
   TiledAxis* rows[] = {&row_};
   // A sum over the lanes reads both operands whole for every tile: a slice of one stays near.
-  auto body = sums_lanes()
-                  ? blocks(rows, [&] { return over_outer(blocks(columns, [&] { return tile(); })); })
-                  : over_outer(blocks(columns, [&] { return blocks(rows, [&] { return tile(); }); }));
+  auto body =
+      sums_lanes()
+          ? blocks(rows, [&] { return over_outer(blocks(columns, [&] { return tile(); })); })
+          : over_outer(blocks(columns, [&] { return blocks(rows, [&] { return tile(); }); }));
   const int64_t step = sums_lanes() ? node_.granule : lanes_;
   const int count = leaf_->carrier_blocks(step);
   k.body = for_loop(sums_lanes() ? part_ : lane_block_, {1, count}, std::move(body));
@@ -338,7 +346,8 @@ std::vector<Stmt> LanesLowering::blocks(std::span<TiledAxis* const> axes,
   if (rest > 0) {
     t.unrolled = k.add_variable(name, LoopKind::Unroll, rest);
     leaf_->set_axis(t.axis, variable(t.unrolled), t.tile);
-    for (Stmt& s : next()) body.push_back(std::move(s));
+    for (Stmt& s : next())
+      body.push_back(std::move(s));
   }
   return body;
 }
@@ -355,7 +364,8 @@ std::vector<Stmt> LanesLowering::over_columns(std::vector<Stmt> body) const {
 std::vector<Stmt> LanesLowering::over_tile(std::vector<Stmt> body) const {
   const auto& variables = leaf_->kernel().variables;
   int64_t columns = 1;
-  for (const TiledAxis& c : columns_) columns *= variables[c.unrolled].count;
+  for (const TiledAxis& c : columns_)
+    columns *= variables[c.unrolled].count;
   const int64_t rows = variables[row_.unrolled].count;
   const auto over_rows = [&](std::vector<Stmt> inner) {
     return for_loop(row_.unrolled, {rows}, std::move(inner));
@@ -367,7 +377,8 @@ std::vector<Stmt> LanesLowering::over_tile(std::vector<Stmt> body) const {
 std::vector<Stmt> LanesLowering::tile() {
   Kernel& k = leaf_->kernel();
   std::vector<int> dims{row_.unrolled};
-  for (const TiledAxis& c : columns_) dims.push_back(c.unrolled);
+  for (const TiledAxis& c : columns_)
+    dims.push_back(c.unrolled);
   std::vector<int> wide = dims;
   if (sums_lanes()) wide.push_back(unit_);
   wide.push_back(lane_);
@@ -398,12 +409,13 @@ std::vector<Stmt> LanesLowering::tile() {
     step = for_loop(lane_block_, leaf_->constant_arg(count, "blocks", lane_axis_), std::move(step));
   }
   for (size_t r = reduced_.size(); r-- > 0;) {
-    const Coefficient count = reduced_[r].unrolled
-                                  ? Coefficient{reduced_[r].extent}
-                                  : leaf_->constant_arg(reduced_[r].extent, "k", reduced_[r].axes[0]);
+    const Coefficient count =
+        reduced_[r].unrolled ? Coefficient{reduced_[r].extent}
+                             : leaf_->constant_arg(reduced_[r].extent, "k", reduced_[r].axes[0]);
     step = for_loop(reduced_[r].variable, count, std::move(step));
   }
-  for (Stmt& s : step) body.push_back(std::move(s));
+  for (Stmt& s : step)
+    body.push_back(std::move(s));
 
   std::vector<Stmt> last;
   if (sums_lanes()) {
@@ -412,7 +424,8 @@ std::vector<Stmt> LanesLowering::tile() {
       chains = k.add_local("live", node_.dtype, wide);
       const auto append = [&](int value, bool limited) {
         auto nest = over_tile(in_lanes(body_of(make_assign(chains, value, limited)), limited));
-        for (Stmt& s : nest) body.push_back(std::move(s));
+        for (Stmt& s : nest)
+          body.push_back(std::move(s));
       };
       append(k.constant(node_.dtype, 0), false);
       append(k.local_value(acc), true);
@@ -424,9 +437,11 @@ std::vector<Stmt> LanesLowering::tile() {
     body.push_back(std::move(tree));
     last = epilogue(result, dims, [&](auto roots) { return over_tile(std::move(roots)); });
   } else {
-    last = epilogue(acc, wide, [&](auto roots) { return over_tile(in_lanes(std::move(roots), masked_)); });
+    last = epilogue(acc, wide,
+                    [&](auto roots) { return over_tile(in_lanes(std::move(roots), masked_)); });
   }
-  for (Stmt& s : last) body.push_back(std::move(s));
+  for (Stmt& s : last)
+    body.push_back(std::move(s));
   return body;
 }
 

@@ -37,7 +37,8 @@ Leaf NestLowering::run() {
   if (carrier_in_lanes_) leaf_->fix_strides();
   find_values();
   int64_t size = 4;
-  for (int r : roots_) size = std::max(size, static_cast<int64_t>(size_of(node(r).dtype)));
+  for (int r : roots_)
+    size = std::max(size, static_cast<int64_t>(size_of(node(r).dtype)));
   lanes_ = context_.unit.lanes * 4 / size;
 
   const bool in_lanes = std::ranges::any_of(roots_, [&](int r) { return node(r).lane_axis >= 0; });
@@ -140,7 +141,7 @@ NestLowering::Reduction NestLowering::scatter(int v, const Point& p) {
   return r;
 }
 
-/// The index of a maximum comes with the maximum.
+/// The index of a maximum comes with the maximum; of zeros and of NaNs it may be another one's bits.
 bool NestLowering::joins(const Reduction& r) {
   const auto pair_of = [](ReduceOp op) {
     return op == ReduceOp::Max ? ReduceOp::ArgMax : op == ReduceOp::Min ? ReduceOp::ArgMin : op;
@@ -184,7 +185,8 @@ void NestLowering::find_values() {
     leaf_->set_axis(a, variable(variables_[a]));
   }
   int64_t points = 1;
-  for (int a : reduced_) points *= extents_[a];
+  for (int a : reduced_)
+    points *= extents_[a];
   const bool unrolled = carrier_in_lanes_ && !granule_ && points <= kUnrolledPoints;
   for (int a : reduced_) {
     variables_[a] = unrolled ? leaf_->kernel().add_variable("k", LoopKind::Unroll, extents_[a])
@@ -216,15 +218,18 @@ void NestLowering::declare_registers(const std::vector<int>& dims) {
 std::vector<Stmt> NestLowering::accumulate(bool merge) {
   Kernel& k = leaf_->kernel();
   std::vector<V> values;
-  for (const Reduction& r : reductions_) values.insert(values.end(), r.values.begin(), r.values.end());
+  for (const Reduction& r : reductions_)
+    values.insert(values.end(), r.values.begin(), r.values.end());
   const auto exprs = leaf_->expressions(*element_, values);
   std::vector<Stmt> body;
   size_t next = 0;
   for (const Reduction& r : reductions_) {
     std::vector<int> acc;
-    for (int a : r.acc) acc.push_back(k.local_value(a));
+    for (int a : r.acc)
+      acc.push_back(k.local_value(a));
     if (node(r.node).kind == NodeKind::Product) {
-      const int sum = k.op(ScalarOp::Fma, {exprs[next], exprs[next + 1], acc[0]}, node(r.node).dtype);
+      const int sum =
+          k.op(ScalarOp::Fma, {exprs[next], exprs[next + 1], acc[0]}, node(r.node).dtype);
       body.push_back(make_assign(r.acc[0], sum, merge));
       next += 2;
       continue;
@@ -240,7 +245,8 @@ std::vector<Stmt> NestLowering::accumulate(bool merge) {
     std::vector<int> x{exprs[next++]};
     if (r.acc.size() == 2) {
       Affine position;
-      for (int a : reduced_) position = plus(loop::scaled(position, extents_[a]), axis(a));
+      for (int a : reduced_)
+        position = plus(loop::scaled(position, extents_[a]), axis(a));
       x.push_back(leaf_->index_expr(position, DType::I32));
     }
     const auto combined = k.combine(r.op, acc, x, true);
@@ -261,7 +267,8 @@ std::vector<Stmt> NestLowering::accumulate(bool merge) {
 std::vector<Stmt> NestLowering::stores(const std::vector<int>& dims) {
   Kernel& k = leaf_->kernel();
   std::vector<V> values;
-  for (auto [v, value] : stored_) values.push_back(value);
+  for (auto [v, value] : stored_)
+    values.push_back(value);
   const auto exprs = leaf_->expressions(*element_, values);
   std::vector<Stmt> body, last;
   for (size_t i = 0; i < stored_.size(); ++i) {
@@ -280,7 +287,8 @@ std::vector<Stmt> NestLowering::stores(const std::vector<int>& dims) {
     }
     last.push_back(leaf_->store(position, e));
   }
-  for (Stmt& s : last) body.push_back(std::move(s));
+  for (Stmt& s : last)
+    body.push_back(std::move(s));
   return body;
 }
 
@@ -290,8 +298,8 @@ std::vector<Stmt> NestLowering::reduced_loops(size_t count, std::vector<Stmt> bo
     const bool unrolled = leaf_->kernel().variables[variables_[a]].kind == LoopKind::Unroll;
     // The number of parts varies with the batch, be it one.
     const bool parts = node(reductions_[0].node).combine;
-    const Coefficient n = parts ? Coefficient{1, leaf_->arg({.a = extents_[a]}, "parts", a)}
-                          : unrolled              ? Coefficient{extents_[a]}
+    const Coefficient n = parts      ? Coefficient{1, leaf_->arg({.a = extents_[a]}, "parts", a)}
+                          : unrolled ? Coefficient{extents_[a]}
                           : a == granule_axis_ ? leaf_->constant_arg(extents_[a], "granule", a)
                                                : leaf_->count(a, 1);
     body = for_loop(variables_[a], n, std::move(body));
@@ -310,7 +318,8 @@ std::vector<Stmt> NestLowering::outer_loops(size_t count, std::vector<Stmt> body
 std::vector<Stmt> NestLowering::initial_values() {
   std::vector<Stmt> init;
   for (const Reduction& r : reductions_) {
-    for (size_t i = 0; i < r.acc.size(); ++i) init.push_back(make_assign(r.acc[i], identity(r, i)));
+    for (size_t i = 0; i < r.acc.size(); ++i)
+      init.push_back(make_assign(r.acc[i], identity(r, i)));
   }
   return init;
 }
@@ -324,7 +333,8 @@ std::vector<Stmt> NestLowering::with_parts(const std::function<std::vector<Stmt>
   const int64_t whole = extents_[granule_axis_];
   extents_[granule_axis_] = granule_rest_;
   leaf_->set_axis(part_axis_, {}, 1);
-  for (Stmt& s : leaf_->if_rest(part_axis_, granule_, make())) body.push_back(std::move(s));
+  for (Stmt& s : leaf_->if_rest(part_axis_, granule_, make()))
+    body.push_back(std::move(s));
   extents_[granule_axis_] = whole;
   return body;
 }
@@ -349,7 +359,8 @@ std::vector<Stmt> NestLowering::block(int u, const std::optional<Limit>& limit) 
       body.push_back(std::move(s));
     }
   }
-  for (Stmt& s : nest(stores({u, lane_}), true)) body.push_back(std::move(s));
+  for (Stmt& s : nest(stores({u, lane_}), true))
+    body.push_back(std::move(s));
   return body;
 }
 
@@ -359,9 +370,11 @@ std::vector<Stmt> NestLowering::scalar_body() {
   if (!reductions_.empty()) {
     declare_registers({});
     body = initial_values();
-    for (Stmt& s : reduced_loops(reduced_.size(), accumulate(false))) body.push_back(std::move(s));
+    for (Stmt& s : reduced_loops(reduced_.size(), accumulate(false)))
+      body.push_back(std::move(s));
   }
-  for (Stmt& s : stores({})) body.push_back(std::move(s));
+  for (Stmt& s : stores({}))
+    body.push_back(std::move(s));
   return body;
 }
 
@@ -393,8 +406,7 @@ std::vector<Stmt> NestLowering::lanes_over_result() {
       const int u = k.add_variable("u", LoopKind::Unroll, 1);
       const Index index = plus(variable(x, lanes_), variable(lane_));
       leaf_->set_axis(last, index, blocks ? width : 0);
-      const Limit limit{index,
-                        leaf_->quantity(last, ArgRule::Kind::Remainder, divisor, 0, "rest")};
+      const Limit limit{index, leaf_->quantity(last, ArgRule::Kind::Remainder, divisor, 0, "rest")};
       const Coefficient count =
           leaf_->quantity(last, ArgRule::Kind::RestBlocks, divisor, lanes_, "blocks");
       body.push_back(make_for(x, count, block(u, limit)));

@@ -42,8 +42,9 @@ class ProductLowering : ProductLeaf {
   };
   std::vector<Stmt> tile(const TileRows& rows, int v, int64_t columns);
   void set_row(const TileRows& rows, int variable);
-  std::vector<Stmt> looped_epilogue(const TileRows& rows, int v, int acc,
-                                    const std::function<std::vector<Stmt>(std::vector<Stmt>)>& over);
+  std::vector<Stmt> looped_epilogue(
+      const TileRows& rows, int v, int acc,
+      const std::function<std::vector<Stmt>(std::vector<Stmt>)>& over);
   int vector_operand(int v);
 
   V scalar_, vector_;  // the operands: without and with the lane axis
@@ -91,7 +92,8 @@ bool ProductLowering::choose_axes() {
   const V in[] = {element_->operand(product_, 0, point_), element_->operand(product_, 1, point_)};
   const std::set<int> depends[] = {axes_of(*element_, in[0]), axes_of(*element_, in[1])};
   n_axis_ = node_.parallel - 1;
-  while (n_axis_ > 0 && node_.extents[n_axis_] == 1) --n_axis_;
+  while (n_axis_ > 0 && node_.extents[n_axis_] == 1)
+    --n_axis_;
   if (n_axis_ < 0 || depends[0].contains(n_axis_) == depends[1].contains(n_axis_)) return false;
   const int with = depends[0].contains(n_axis_) ? 0 : 1;
   vector_ = in[with];
@@ -117,7 +119,8 @@ void ProductLowering::choose_tile() {
   const int64_t most_rows = accumulators / 3, most_vectors = 8;
   tile_rows_ = m_axis_ < 0 ? 1 : std::clamp<int64_t>(node_.extents[m_axis_], 1, most_rows);
   const int64_t vectors = (node_.extents[n_axis_] + lanes_ - 1) / lanes_;
-  tile_vectors_ = std::clamp<int64_t>(std::min(accumulators / tile_rows_, vectors), 1, most_vectors);
+  tile_vectors_ =
+      std::clamp<int64_t>(std::min(accumulators / tile_rows_, vectors), 1, most_vectors);
 }
 
 void ProductLowering::choose_pack() {
@@ -137,12 +140,12 @@ void ProductLowering::choose_pack() {
     if (a != n_axis_ && std::ranges::find(reduced_, a) == reduced_.end()) return;
   }
   const auto size = static_cast<int64_t>(size_of(node_.dtype));
-  const bool conflicts = !reduced_.empty() &&
-                         pack.k_strides.back() * size % kConflictBytes == 0 &&
+  const bool conflicts = !reduced_.empty() && pack.k_strides.back() * size % kConflictBytes == 0 &&
                          pack.k_extents.back() >= kConflictRows;
   if (pack.n_stride == 1 && !conflicts) return;
   int64_t rows = node_.extents[m_axis_];
-  for (int a : outer_) rows *= node_.extents[a];
+  for (int a : outer_)
+    rows *= node_.extents[a];
   if (rows < kRowsWorthPacking) return;
   leaf_->leaf().packs.push_back(pack);
   pack_ = std::move(pack);
@@ -156,14 +159,16 @@ std::vector<Stmt> ProductLowering::panels() {
   if (node_.extents[n_axis_] >= width) {
     panel_ = k.add_variable("panel", LoopKind::Serial);
     const int v = k.add_variable("v", LoopKind::Unroll, tile_vectors_);
-    leaf_->set_axis(n_axis_, plus(variable(panel_, width), plus(variable(v, lanes_), variable(lane_))));
+    leaf_->set_axis(n_axis_,
+                    plus(variable(panel_, width), plus(variable(v, lanes_), variable(lane_))));
     body.push_back(make_for(panel_, leaf_->count(n_axis_, width), rows(v, width)));
   }
   if (rest > 0) {
     panel_ = -1;
     const int v = k.add_variable("v", LoopKind::Unroll, (rest + lanes_ - 1) / lanes_);
     leaf_->set_axis(n_axis_, plus(variable(v, lanes_), variable(lane_)), width);
-    for (Stmt& s : leaf_->if_rest(n_axis_, width, rows(v, rest))) body.push_back(std::move(s));
+    for (Stmt& s : leaf_->if_rest(n_axis_, width, rows(v, rest)))
+      body.push_back(std::move(s));
   }
   return body;
 }
@@ -228,8 +233,8 @@ std::vector<Stmt> ProductLowering::looped_epilogue(
   const auto at = [&](int row) {
     return plus(variable(row, width), plus(variable(v, lanes_), variable(lane_)));
   };
-  std::vector<Stmt> body = for_loop(
-      rows.i, {count}, over(body_of(make_store(memory, at(rows.i), k.local_value(acc)))));
+  std::vector<Stmt> body =
+      for_loop(rows.i, {count}, over(body_of(make_store(memory, at(rows.i), k.local_value(acc)))));
   const int r = k.add_variable("r", LoopKind::Serial);
   set_row(rows, r);
   const std::vector<int> dims{v, lane_};
@@ -270,15 +275,17 @@ std::vector<Stmt> ProductLowering::tile(const TileRows& rows, int v, int64_t col
   for (size_t r = reduced_.size(); r-- > 0;) {
     step = for_loop(reduced_variables_[r], leaf_->count(reduced_[r], 1), std::move(step));
   }
-  for (Stmt& s : step) body.push_back(std::move(s));
+  for (Stmt& s : step)
+    body.push_back(std::move(s));
 
-  const bool looped = k.variables[i].count > 1 &&
-                      element_->program().nodes().size() >= kLoopedEpilogue;
+  const bool looped =
+      k.variables[i].count > 1 && element_->program().nodes().size() >= kLoopedEpilogue;
   auto last = looped ? looped_epilogue(rows, v, acc,
                                        [&](auto roots) { return over_row(std::move(roots), true); })
                      : epilogue(acc, {i, v, lane_},
                                 [&](auto roots) { return nest(std::move(roots), true); });
-  for (Stmt& s : last) body.push_back(std::move(s));
+  for (Stmt& s : last)
+    body.push_back(std::move(s));
   return body;
 }
 

@@ -12,10 +12,10 @@ constexpr int64_t kChains = 12;
 
 }  // namespace
 
-/// Whether memory outside of the region is read or written by lane: there is none for dead lanes.
-bool NestLowering::varies_by_lane_outside() const {
+/// Whether memory without room for dead lanes is read or written by lane.
+bool NestLowering::touches_without_room() const {
   return std::ranges::any_of(stored_, [&](const auto& s) { return !context_.has_room(s.first); }) ||
-         leaf_->loads_outside(*element_, carrier_);
+         leaf_->loads_without_room(*element_, carrier_);
 }
 
 /// Blocks of the carrier outermost, so that a block of all values stays near.
@@ -30,7 +30,7 @@ std::vector<Stmt> NestLowering::lanes_over_carrier() {
   const Index lane = plus(variable(b, lanes_), variable(lane_));
   leaf_->set_axis(carrier_, lane);
   std::optional<Limit> limit;
-  if (varies_by_lane_outside()) {
+  if (touches_without_room()) {
     const int n = leaf_->carrier_points();
     limit = Limit{lane, {1, n}};
   }
@@ -52,7 +52,8 @@ std::vector<Stmt> NestLowering::lanes_over_carrier() {
 /// The largest divisor of the axis' extent up to `most`; 1 for long programs.
 int64_t NestLowering::unrolled_points(int leaf_axis, int64_t most) const {
   if (element_->program().nodes().size() > kShortProgram) return 1;
-  while (extents_[leaf_axis] % most != 0) --most;
+  while (extents_[leaf_axis] % most != 0)
+    --most;
   return most;
 }
 
@@ -65,8 +66,7 @@ std::vector<Stmt> NestLowering::parts_over_carrier() {
   const int b = k.add_variable("block", LoopKind::Reduce);
   const int u = k.add_variable("u", LoopKind::Unroll, kCanonicalLanes / lanes_);
   lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
-  const Index lane =
-      plus(variable(b, kCanonicalLanes), plus(variable(u, lanes_), variable(lane_)));
+  const Index lane = plus(variable(b, kCanonicalLanes), plus(variable(u, lanes_), variable(lane_)));
   leaf_->set_axis(part_axis_, variable(part));
   leaf_->set_axis(granule_axis_, lane);
   const Coefficient granule = leaf_->constant_arg(granule_, "granule");
@@ -89,10 +89,13 @@ std::vector<Stmt> NestLowering::parts_over_carrier() {
   std::vector<Stmt> body = in_lanes(initial_values(), false);
   std::vector<Stmt> step = in_lanes(accumulate(true), true);
   step = for_loop(b, leaf_->constant_arg(granule_ / kCanonicalLanes, "blocks", granule_axis_),
-                   std::move(step));
-  for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(step))) body.push_back(std::move(s));
-  for (Stmt& s : reduce_lanes({q})) body.push_back(std::move(s));
-  for (Stmt& s : for_loop(q, {results}, stores({q}))) body.push_back(std::move(s));
+                  std::move(step));
+  for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(step)))
+    body.push_back(std::move(s));
+  for (Stmt& s : reduce_lanes({q}))
+    body.push_back(std::move(s));
+  for (Stmt& s : for_loop(q, {results}, stores({q})))
+    body.push_back(std::move(s));
   if (last >= 0) {
     const Coefficient blocks = leaf_->constant_arg(extents_[last] / results, "n", last);
     body = for_loop(variables_[last], blocks, std::move(body));
@@ -154,8 +157,10 @@ std::vector<Stmt> NestLowering::lanes_over_reduced() {
     for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(steps))) {
       body.push_back(std::move(s));
     }
-    for (Stmt& s : reduce_lanes({})) body.push_back(std::move(s));
-    for (Stmt& s : stores({})) body.push_back(std::move(s));
+    for (Stmt& s : reduce_lanes({}))
+      body.push_back(std::move(s));
+    for (Stmt& s : stores({}))
+      body.push_back(std::move(s));
     return outer_loops(outer_.size(), std::move(body));
   });
 }

@@ -15,17 +15,18 @@ inline constexpr size_t kShortProgram = 24;
 
 class NestLowering {
  public:
-  NestLowering(const LowerContext& context, const Piece& piece) : context_(context), piece_(piece) {}
+  NestLowering(const LowerContext& context, const Piece& piece)
+      : context_(context), piece_(piece) {}
   Leaf run();
 
  private:
   struct Reduction {
     int node;
     ReduceOp op;
-    std::vector<V> values;      // what is combined: (value), (value, index), (update, condition)
+    std::vector<V> values;  // what is combined: (value), (value, index), (update, condition)
     std::vector<int> acc;
-    V first;                    // Scatter: what is added to
-    int extremum = -1;          // ArgMax, ArgMin: another node of the piece, its value
+    V first;            // Scatter: what is added to
+    int extremum = -1;  // ArgMax, ArgMin: another node of the piece, its value
   };
 
   void find_axes();
@@ -38,7 +39,7 @@ class NestLowering {
   /// Results stand in registers over `dims`.
   std::vector<Stmt> reduce_lanes(const std::vector<int>& dims);
   int64_t unrolled_points(int leaf_axis, int64_t most) const;
-  bool varies_by_lane_outside() const;
+  bool touches_without_room() const;
   struct Limit {
     Index index;
     Coefficient bound;
@@ -61,20 +62,20 @@ class NestLowering {
   const LowerContext& context_;
   const Piece& piece_;
   std::set<int> inlined_;
-  std::vector<int> roots_;              // materialised nodes and reductions, producers first
+  std::vector<int> roots_;                   // materialised nodes and reductions, producers first
   std::map<int, std::vector<int>> classes_;  // node -> leaf axis of each of its axes
-  std::vector<int64_t> extents_;        // of the leaf axes
-  std::vector<int> outer_, reduced_;    // leaf axes in loop order
-  int carrier_ = -1;                    // leaf axis that the range restricts
+  std::vector<int64_t> extents_;             // of the leaf axes
+  std::vector<int> outer_, reduced_;         // leaf axes in loop order
+  int carrier_ = -1;                         // leaf axis that the range restricts
   int split_ = -1, part_axis_ = -1, granule_axis_ = -1;  // a reduced axis in parts
   int64_t granule_ = 0, granule_rest_ = 0;
-  std::map<int, Affine> axis_value_;    // leaf axes that are not simply themselves
+  std::map<int, Affine> axis_value_;  // leaf axes that are not simply themselves
   std::unique_ptr<ElementBuilder> element_;
   std::unique_ptr<LeafBuilder> leaf_;
   std::vector<Reduction> reductions_;
   std::vector<std::pair<int, V>> stored_;
   bool carrier_in_lanes_ = false;
-  std::map<int, int> variables_;        // leaf axis -> loop variable
+  std::map<int, int> variables_;  // leaf axis -> loop variable
   int lane_ = -1;
   int64_t lanes_ = 1;
 };

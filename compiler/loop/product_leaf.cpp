@@ -16,9 +16,10 @@ ProductLeaf::ProductLeaf(const LowerContext& context, const Piece& piece, int pr
   for (int v : piece_.nodes) {
     if (v != product_) inlined.insert(v);
   }
-  element_ = std::make_unique<ElementBuilder>(context_.schedule, std::move(inlined),
-                                              context_.storage);
-  for (int a = 0; a < static_cast<int>(extents_.size()); ++a) point_.push_back(axis(a));
+  element_ =
+      std::make_unique<ElementBuilder>(context_.schedule, std::move(inlined), context_.storage);
+  for (int a = 0; a < static_cast<int>(extents_.size()); ++a)
+    point_.push_back(axis(a));
   const auto cut = context_.cut.find(product_);
   if (cut != context_.cut.end()) carrier_ = cut->second;
   if (node_.is_partial()) {
@@ -43,7 +44,8 @@ void ProductLeaf::find_roots() {
         auto u = at.find(r.source);
         if (u == at.end()) continue;
         found = true;
-        for (auto [from, to] : r.same) p[to] = u->second[from];
+        for (auto [from, to] : r.same)
+          p[to] = u->second[from];
       }
       if (found) at[v] = std::move(p);
     }
@@ -57,7 +59,8 @@ void ProductLeaf::find_roots() {
 std::vector<Stmt> ProductLeaf::store_roots(const std::vector<int>& dims) {
   Kernel& k = leaf_->kernel();
   std::vector<V> values;
-  for (const Root& root : roots_) values.push_back(root.value);
+  for (const Root& root : roots_)
+    values.push_back(root.value);
   const auto exprs = leaf_->expressions(*element_, values);
   std::vector<Stmt> body, stores;
   for (size_t r = 0; r < roots_.size(); ++r) {
@@ -75,7 +78,8 @@ std::vector<Stmt> ProductLeaf::store_roots(const std::vector<int>& dims) {
     }
     stores.push_back(leaf_->store(position, e));
   }
-  for (Stmt& s : stores) body.push_back(std::move(s));
+  for (Stmt& s : stores)
+    body.push_back(std::move(s));
   return body;
 }
 

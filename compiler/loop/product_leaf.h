@@ -28,8 +28,8 @@ class ProductLeaf {
   const Piece& piece_;
   const int product_;
   const schedule::Node& node_;
-  std::vector<int64_t> extents_;  // of the leaf's axes: the node's, parts, points of a part
-  int carrier_ = -1;              // the axis of the node that the range restricts
+  std::vector<int64_t> extents_;          // of the leaf's axes: the node's, parts, points of a part
+  int carrier_ = -1;                      // the axis of the node that the range restricts
   int split_axis_ = -1, part_axis_ = -1;  // of partial results: the axis cut into parts, the parts
   Point point_;
   std::unique_ptr<ElementBuilder> element_;

@@ -56,9 +56,15 @@ struct Cotangent {
 };
 
 /// For references of arithmetic that wraps: signed integers may not overflow in C++.
-inline double modular(double x) { return x; }
-inline uint64_t modular(int64_t x) { return static_cast<uint64_t>(x); }
-inline uint64_t modular(uint64_t x) { return x; }
+inline double modular(double x) {
+  return x;
+}
+inline uint64_t modular(int64_t x) {
+  return static_cast<uint64_t>(x);
+}
+inline uint64_t modular(uint64_t x) {
+  return x;
+}
 
 class ElementwiseRow {
  public:

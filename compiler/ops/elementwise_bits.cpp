@@ -1,6 +1,6 @@
 // Bits, and what changes the dtype of an element.
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 #include <bit>
 #include <cmath>
@@ -108,7 +108,8 @@ void register_logic(Registry& r) {
   invert.row().reference = [plain = invert.row().reference](const ReferenceContext& c) {
     auto out = plain(c);
     if (c.in[0].type.dtype == DType::Bool) {
-      std::ranges::transform(c.in[0].integer, out[0].integer.begin(), [](auto x) { return x == 0; });
+      std::ranges::transform(c.in[0].integer, out[0].integer.begin(),
+                             [](auto x) { return x == 0; });
     }
     return out;
   };

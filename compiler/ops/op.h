@@ -24,10 +24,10 @@ enum class Family : uint8_t {
   Structure,    // parameter, constant, iota, barrier
   Elementwise,  // same shape in, same shape out
   Reduce,
-  Layout,       // reshape, transpose, broadcast, slice, pad, concatenate, reverse
-  Contract,     // dot, conv
-  Index,        // gather, scatter
-  Control,      // call, cond, scan, while
+  Layout,    // reshape, transpose, broadcast, slice, pad, concatenate, reverse
+  Contract,  // dot, conv
+  Index,     // gather, scatter
+  Control,   // call, cond, scan, while
 };
 
 enum class AttrKind : uint8_t { Int, Float, Ints, Text, DType, Literal, Graph };  // as ir::Attr

@@ -3,20 +3,36 @@
 #include <algorithm>
 
 #include "compiler/ops/reference_view.h"
+#include "runtime/error.h"
 
 namespace gradus::ops {
 namespace {
 
+/// At all points of a space of these extents.
+bool stays_inside(const DimIndex& dim, int64_t extent, std::span<const int64_t> extents) {
+  int64_t low = dim.constant, high = dim.constant;
+  for (const auto& [axis, factor] : dim.terms) {
+    const int64_t points = extents[static_cast<size_t>(axis)];
+    if (points == 0) return true;
+    (factor < 0 ? low : high) += factor * (points - 1);
+  }
+  return low >= 0 && high < extent;
+}
+
 /// Where an operand is read at a point of the space.
 class Reader {
  public:
-  Reader(const std::vector<DimIndex>& dims, const Shape& shape, size_t axes) : strides_(axes) {
+  Reader(const std::vector<DimIndex>& dims, const Shape& shape, const Space& space)
+      : strides_(space.extents.size()) {
     const auto row_major = strides_of(shape);
     for (size_t d = 0; d < dims.size(); ++d) {
       start_ += dims[d].constant * row_major[d];
       for (const auto& [axis, factor] : dims[d].terms)
         strides_[static_cast<size_t>(axis)] += factor * row_major[d];
-      if (dims[d].guarded) guards_.push_back({dims[d], shape[static_cast<int>(d)]});
+      const int64_t extent = shape[static_cast<int>(d)];
+      if (dims[d].guarded) guards_.push_back({dims[d], extent});
+      GRADUS_CHECK(dims[d].guarded || stays_inside(dims[d], extent, space.extents),
+                   "an index leaves its array unguarded");
     }
   }
 
@@ -53,8 +69,8 @@ class Reader {
 std::vector<RefArray> reference_product(const ReferenceContext& c, const Space& space) {
   const size_t axes = space.extents.size(), parallel = static_cast<size_t>(space.parallel);
   const Shape inner(std::span(space.extents).subspan(parallel));
-  const Reader lhs(space.operands[0], c.in[0].type.shape, axes);
-  const Reader rhs(space.operands[1], c.in[1].type.shape, axes);
+  const Reader lhs(space.operands[0], c.in[0].type.shape, space);
+  const Reader rhs(space.operands[1], c.in[1].type.shape, space);
   RefArray out = make_reference(c.out_types[0]);
   const bool is_real = is_float(out.type.dtype);
   std::vector<int64_t> point(axes);

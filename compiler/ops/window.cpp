@@ -159,7 +159,8 @@ Value transpose_lhs(const TransposeContext& c, const Window& w) {
   const int rank = w.lhs_rank();
   ConvDims dims{w.batch, Ints(w.slides.size(), 1), {}, {}, c.ints("dilation")};
   Ints interior(static_cast<size_t>(rank)), flipped, perm;
-  for (int d = 0; d < rank; ++d) perm.push_back(d);
+  for (int d = 0; d < rank; ++d)
+    perm.push_back(d);
   std::swap(perm[rank - 2], perm[rank - 1]);
   for (int i = 0; i < w.spatial; ++i) {
     const Slide& s = w.slides[static_cast<size_t>(i)];
@@ -187,13 +188,14 @@ Value transpose_rhs(const TransposeContext& c, const Window& w) {
     dims.high.push_back(s.reach() - 1 + spread - s.extent - s.low);
   }
   Ints lhs, ct, result;
-  for (int d = 0; d < rank; ++d) lhs.push_back(d);
+  for (int d = 0; d < rank; ++d)
+    lhs.push_back(d);
   ct = result = lhs;
-  std::swap(lhs[n], lhs[rank - 1]);                                    // [in, spatial…, n]
-  std::rotate(ct.begin() + n, ct.begin() + n + 1, ct.end() - 1);       // [places…, n, out]
+  std::swap(lhs[n], lhs[rank - 1]);                               // [in, spatial…, n]
+  std::rotate(ct.begin() + n, ct.begin() + n + 1, ct.end() - 1);  // [places…, n, out]
   std::rotate(result.begin() + n, result.begin() + n + 1, result.end() - 1);
   const Value v = conv(b, transpose(b, c.in[0], lhs), transpose(b, c.ct[0], ct), dims);
-  return transpose(b, v, result);                                      // [taps…, in, out]
+  return transpose(b, v, result);  // [taps…, in, out]
 }
 
 Value transpose_conv(const TransposeContext& c) {
@@ -215,8 +217,8 @@ std::vector<Batched> batch_conv(const BatchContext& c) {
   const Value x = c.at(operand, at);
   const Shape apart = b.type(x).shape;
   const Value joined = reshape(b, x, apart.without(at).with(at, apart[at] * apart[at + 1]));
-  const Value v = operand == 0 ? conv(b, joined, c.in[1].value, dims)
-                               : conv(b, c.in[0].value, joined, dims);
+  const Value v =
+      operand == 0 ? conv(b, joined, c.in[1].value, dims) : conv(b, c.in[0].value, joined, dims);
   const Shape shape = b.type(v).shape;
   return {{reshape(b, v, shape.with(at, apart[at + 1]).with_inserted(at, c.size)), at}};
 }
@@ -245,6 +247,8 @@ OpDef conv_row() {
 
 }  // namespace
 
-void register_window(Registry& registry) { registry.add(conv_row()); }
+void register_window(Registry& registry) {
+  registry.add(conv_row());
+}
 
 }  // namespace gradus::ops

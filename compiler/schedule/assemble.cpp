@@ -52,9 +52,9 @@ class Assembler {
   Memory memory_;
   ProgramPlan plan_;
   std::vector<RegionPiece> pieces_;
-  std::vector<int> piece_of_;      // node -> piece that materialises it
-  std::map<int, int> cut_;         // node -> axis that the range restricts
-  std::set<int> replicated_;       // uniform values that every thread computes for itself
+  std::vector<int> piece_of_;  // node -> piece that materialises it
+  std::map<int, int> cut_;     // node -> axis that the range restricts
+  std::set<int> replicated_;   // uniform values that every thread computes for itself
   struct PackedCopy {
     loop::Pack pack;
     int memory;
@@ -66,13 +66,15 @@ ProgramPlan Assembler::run() {
   pieces_ = cut_pieces(s_);
   piece_of_.assign(s_.nodes.size(), -1);
   for (size_t i = 0; i < pieces_.size(); ++i) {
-    for (int v : pieces_[i].piece.materialised) piece_of_[v] = static_cast<int>(i);
+    for (int v : pieces_[i].piece.materialised)
+      piece_of_[v] = static_cast<int>(i);
   }
   find_cuts();
   find_replicated();
   settle_homes();
   plan_.takes = choose_donations(s_, pieces_, piece_of_, graph_, replicated_);
-  for (int r = 0; r < static_cast<int>(s_.regions.size()); ++r) lower_region(r);
+  for (int r = 0; r < static_cast<int>(s_.regions.size()); ++r)
+    lower_region(r);
   memory_.place_in_arenas();
   for (auto& phase : plan_.phases) {
     for (PlannedStep& step : phase) {
@@ -142,8 +144,8 @@ void Assembler::find_replicated() {
   for (bool changed = true; changed;) {
     changed = false;
     for (const RegionPiece& p : pieces_) {
-      const bool any = std::ranges::any_of(p.piece.nodes,
-                                           [&](int v) { return replicated_.contains(v); });
+      const bool any =
+          std::ranges::any_of(p.piece.nodes, [&](int v) { return replicated_.contains(v); });
       if (!any || kind_of(p) == Step::Kind::Shared) continue;
       for (int v : p.piece.nodes) {
         changed |= replicated_.insert(v).second;
@@ -170,7 +172,8 @@ Step::Kind Assembler::kind_of(const RegionPiece& p) const {
 /// Where every materialised value lives.
 void Assembler::settle_homes() {
   std::map<int, int> output_of;
-  for (size_t o = 0; o < s_.outputs.size(); ++o) output_of[s_.outputs[o]] = static_cast<int>(o);
+  for (size_t o = 0; o < s_.outputs.size(); ++o)
+    output_of[s_.outputs[o]] = static_cast<int>(o);
   std::vector<int> last(s_.nodes.size(), 0);
   for (int w = 0; w < static_cast<int>(s_.nodes.size()); ++w) {
     for (const Read& r : s_.nodes[w].reads) {
@@ -180,7 +183,8 @@ void Assembler::settle_homes() {
   std::vector<int> last_piece(s_.nodes.size(), -1);
   for (size_t p = 0; p < pieces_.size(); ++p) {
     for (int w : pieces_[p].piece.nodes) {
-      for (const Read& r : s_.nodes[w].reads) last_piece[r.source] = static_cast<int>(p);
+      for (const Read& r : s_.nodes[w].reads)
+        last_piece[r.source] = static_cast<int>(p);
     }
   }
   for (int v = 0; v < static_cast<int>(s_.nodes.size()); ++v) {
@@ -242,7 +246,8 @@ int64_t Assembler::region_extent(int region) const {
 }
 
 std::vector<PlannedStep>& Assembler::phase(int p) {
-  if (static_cast<size_t>(p) >= plan_.phases.size()) plan_.phases.resize(static_cast<size_t>(p) + 1);
+  if (static_cast<size_t>(p) >= plan_.phases.size())
+    plan_.phases.resize(static_cast<size_t>(p) + 1);
   return plan_.phases[static_cast<size_t>(p)];
 }
 
@@ -263,13 +268,12 @@ bool Assembler::can_pack(int node, int phase) const {
 
 loop::Leaf Assembler::lower_piece(const RegionPiece& p) {
   const int phase = s_.regions[p.region].phase;
-  const loop::LowerContext context{
-      s_,
-      memory_.storage(),
-      unit_,
-      cut_,
-      [&](int v) { return memory_.is_local(v); },
-      [&](int v) { return can_pack(v, phase); }};
+  const loop::LowerContext context{s_,
+                                   memory_.storage(),
+                                   unit_,
+                                   cut_,
+                                   [&](int v) { return memory_.is_local(v); },
+                                   [&](int v) { return can_pack(v, phase); }};
   return loop::lower(context, p.piece);
 }
 
@@ -321,10 +325,13 @@ void Assembler::lower_region(int region) {
       changed = true;
     }
   }
+  GRADUS_CHECK(!in_lanes || shared.chunk == least, "a chunk is no block of images");
   for (size_t i = 0; i < own.size(); ++i) {
     PlannedCall call = call_of(*own[i], std::move(leaves[i]));
     const Step::Kind kind = kind_of(*own[i]);
-    (kind == Step::Kind::Shared ? shared : kind == Step::Kind::One ? one : every)
+    (kind == Step::Kind::Shared ? shared
+     : kind == Step::Kind::One  ? one
+                                : every)
         .calls.push_back(std::move(call));
   }
   auto& steps = phase(at);
@@ -421,12 +428,15 @@ PlannedCall Assembler::call_of(const RegionPiece& p, loop::Leaf leaf) {
     const std::string name = n.combine ? "combine" : n.op ? n.op->name : "copy";
     if (names.insert(name).second) call.label += (call.label.empty() ? "" : " ") + name;
     if (p.piece.materialised.contains(v)) call.bytes += static_cast<double>(n.bytes());
-    for (const Read& r : n.reads) call.bytes += static_cast<double>(s_.nodes[r.source].bytes());
+    for (const Read& r : n.reads)
+      call.bytes += static_cast<double>(s_.nodes[r.source].bytes());
   }
   const Node& n = s_.nodes[heaviest];
-  call.label += fmt::format(" {}", fmt::join(n.extents.begin(), n.extents.begin() + n.parallel, "x"));
+  call.label +=
+      fmt::format(" {}", fmt::join(n.extents.begin(), n.extents.begin() + n.parallel, "x"));
   if (n.extents.size() > static_cast<size_t>(n.parallel)) {
-    call.label += fmt::format("|{}", fmt::join(n.extents.begin() + n.parallel, n.extents.end(), "x"));
+    call.label +=
+        fmt::format("|{}", fmt::join(n.extents.begin() + n.parallel, n.extents.end(), "x"));
   }
   call.leaf = std::move(leaf);
   return call;
@@ -444,14 +454,17 @@ std::string to_string(const ProgramPlan& plan) {
   for (size_t p = 0; p < plan.phases.size(); ++p) {
     text += fmt::format("phase {}\n", p);
     for (const PlannedStep& step : plan.phases[p]) {
-      text += fmt::format("  {} extent {} granule {} chunk {}\n", kKinds[static_cast<int>(step.kind)],
-                          step.extent, step.granule, step.chunk);
+      text +=
+          fmt::format("  {} extent {} granule {} chunk {}\n", kKinds[static_cast<int>(step.kind)],
+                      step.extent, step.granule, step.chunk);
       for (const PlannedCall& c : step.calls) {
-        text += fmt::format("    {:<40} {:>12.0f} flop {:>12.0f} bytes\n", c.label, c.flops, c.bytes);
+        text +=
+            fmt::format("    {:<40} {:>12.0f} flop {:>12.0f} bytes\n", c.label, c.flops, c.bytes);
       }
     }
   }
-  text += fmt::format("arena {} bytes, {} bytes a thread\n", plan.arena_bytes, plan.thread_arena_bytes);
+  text +=
+      fmt::format("arena {} bytes, {} bytes a thread\n", plan.arena_bytes, plan.thread_arena_bytes);
   return text;
 }
 

@@ -31,9 +31,9 @@ struct PlannedStep {
 struct ProgramPlan {
   std::vector<std::vector<PlannedStep>> phases;  // barriers between them
   size_t arena_bytes = 0, thread_arena_bytes = 0;
-  bool has_halos = false;  // threads' arenas must start as zeros
-  std::vector<ir::NodeId> constants;             // dense constants of the graph
-  std::vector<int> takes;                        // output -> input whose memory it may take, or -1
+  bool has_halos = false;             // threads' arenas must start as zeros
+  std::vector<ir::NodeId> constants;  // dense constants of the graph
+  std::vector<int> takes;             // output -> input whose memory it may take, or -1
   double microseconds = 0;
 };
 

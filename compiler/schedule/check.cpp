@@ -12,6 +12,12 @@ void check_read(const Schedule& s, int v, const Read& r, bool looped) {
   GRADUS_CHECK(s.phase[u] < s.phase[v] || a <= b || looped, "a region reads a later one");
   GRADUS_CHECK(a == b || s.stored[u] || s.label[u].empty(),
                "a value crosses and is not stored whole");
+  if (s.nodes[u].lane_block > 0) {
+    GRADUS_CHECK(b >= 0 && s.regions[b].carrier_in_lanes && s.label[v].size() == 1 &&
+                     same_axis(r, s.label[u][0]) == s.label[v][0],
+                 "a value in blocks is read along another axis");
+    GRADUS_CHECK(s.regions[b].lane_block == s.nodes[u].lane_block);
+  }
   if (a == b && !s.label[u].empty() && !s.label[v].empty() && u != v &&
       !(looped && s.inner_barriers > 0)) {
     GRADUS_CHECK(s.label[u].size() == s.label[v].size());

@@ -9,10 +9,13 @@ namespace {
 /// Reads every element of the source exactly at the reader's own point.
 bool is_identity(const Schedule& s, int reader, const Read& r) {
   const Node &n = s.nodes[reader], &u = s.nodes[r.source];
-  if (n.kind != NodeKind::Elementwise || n.parallel != u.parallel || !r.guards.empty()) return false;
-  if (!std::equal(n.extents.begin(), n.extents.begin() + n.parallel, u.extents.begin())) return false;
+  if (n.kind != NodeKind::Elementwise || n.parallel != u.parallel || !r.guards.empty())
+    return false;
+  if (!std::equal(n.extents.begin(), n.extents.begin() + n.parallel, u.extents.begin()))
+    return false;
   int64_t wide = 0;  // axes of extent 1 need no span
-  for (int a = 0; a < u.parallel; ++a) wide += u.extents[a] > 1;
+  for (int a = 0; a < u.parallel; ++a)
+    wide += u.extents[a] > 1;
   int64_t same = 0;
   for (auto [from, to] : r.same) {
     if (from != to) return false;
@@ -45,11 +48,13 @@ std::vector<int> choose_donations(const Schedule& s, const std::vector<RegionPie
     const Node& n = s.nodes[w];
     if (n.kind == NodeKind::Dead) continue;
     if (n.kind == NodeKind::Input && n.input >= 0) node_of[n.input] = w;
-    for (const Read& r : n.reads) readers[r.source].emplace_back(w, &r);
+    for (const Read& r : n.reads)
+      readers[r.source].emplace_back(w, &r);
   }
   std::vector<std::vector<int>> pieces_with(s.nodes.size());  // by node
   for (size_t p = 0; p < pieces.size(); ++p) {
-    for (int w : pieces[p].piece.nodes) pieces_with[w].push_back(static_cast<int>(p));
+    for (int w : pieces[p].piece.nodes)
+      pieces_with[w].push_back(static_cast<int>(p));
   }
   const auto inputs = static_cast<int>(graph.inputs().size());
   std::vector<int> takes(s.outputs.size(), -1);

@@ -2,9 +2,10 @@
 // run along. The last part of the numeric plan, for sums that run along the vectors are dealt to 16
 // lanes; it sees shapes and carriers only.
 //
-// Values are row-major and vectors run along the last axis, but for regions with convolutions: there
-// the carrier (the images of a batch) is innermost. Every vector is then whole, whatever the number
-// of channels, windows slide without gathering, and padding is a store inside a larger array.
+// Values are row-major and vectors run along the last axis, but for regions with convolutions and
+// those that go on with their values: there the carrier (the images of a batch) is innermost. Every
+// vector is then whole, whatever the number of channels, windows slide without gathering, and padding
+// is a store inside a larger array.
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -39,12 +40,6 @@ bool reduces_innermost(const Node& n) {
   return spans.back().index.terms.back().first >= n.parallel;
 }
 
-/// The axis of what is read that is the reader's `axis`; -1: none.
-int source_axis(const Read& read, int axis) {
-  const auto it = std::ranges::find(read.same, axis, &std::pair<int, int>::second);
-  return it == read.same.end() ? -1 : it->first;
-}
-
 std::vector<std::vector<int>>::iterator leaf_of(Region& region, int node) {
   return std::ranges::find_if(region.leaves, [&](const auto& nodes) {
     return std::ranges::find(nodes, node) != nodes.end();
@@ -63,7 +58,7 @@ class Layouts {
   void find_whole_in_lanes();
   void copy_whole_operands(int region);
   void straighten_operands(int region);
-  int straight_copy(int region, int u, const Read& read, const Node& reader);
+  int straight_copy(int region, int v, const Read& read);
   int add_copy(int region, int u, std::vector<int> order);
 
   State& st_;
@@ -99,8 +94,9 @@ bool Layouts::suits_lanes(const Region& region) const {
   if (!region.shared) return false;
   bool wanted = false;
   for (int v : region.nodes) {
+    if (st_.label[v].empty()) continue;
     wanted |= is_window(st_.nodes[v]) || continues_lanes(v);
-    if (!st_.label[v].empty() && !suits_lanes(v)) return false;
+    if (!suits_lanes(v)) return false;
   }
   return wanted;
 }
@@ -121,8 +117,8 @@ void Layouts::find_whole_in_lanes() {
   for (int u = 0; u < st_.size(); ++u) {
     Node& n = st_.nodes[u];
     const int region = st_.s.region_of[u];
-    const bool stays = region >= 0 && st_.s.regions[region].carrier_in_lanes &&
-                       st_.s.stored[u] && !n.out && !n.is_partial() && st_.label[u].size() == 1;
+    const bool stays = region >= 0 && st_.s.regions[region].carrier_in_lanes && st_.s.stored[u] &&
+                       !n.out && !n.is_partial() && st_.label[u].size() == 1;
     if (stays) n.lane_block = st_.s.regions[region].lane_block;
   }
   for (int v = 0; v < st_.size(); ++v) {
@@ -185,18 +181,19 @@ int Layouts::add_copy(int region, int u, std::vector<int> order) {
 }
 
 /// Operands of products that come from outside, and vary along the carrier, become values of the
-/// region: copied, which turns them.
+/// region: copied, which turns them, unless they lie in blocks and need no padding.
 void Layouts::copy_whole_operands(int number) {
-  std::map<int, int> copies;
+  std::map<std::pair<int, int>, int> copies;  // by node and its axis that is the carrier
   const auto nodes = st_.s.regions[number].nodes;
   for (int v : nodes) {
     if (st_.nodes[v].kind != NodeKind::Product || st_.label[v].empty()) continue;
     for (size_t i = 0; i < st_.nodes[v].reads.size(); ++i) {
       const int u = st_.nodes[v].reads[i].source;
       if (st_.s.region_of[u] == number && !st_.s.stored[u]) continue;
-      const int axis = source_axis(st_.nodes[v].reads[i], st_.label[v][0]);
-      if (axis < 0) continue;
-      auto [it, fresh] = copies.try_emplace(u, -1);
+      const Read& read = st_.nodes[v].reads[i];
+      const int axis = source_axis(read, st_.label[v][0]);
+      if (axis < 0 || (st_.nodes[u].lane_block > 0 && read.guards.empty())) continue;
+      auto [it, fresh] = copies.try_emplace({u, axis}, -1);
       if (fresh) {
         std::vector<int> order(static_cast<size_t>(st_.nodes[u].parallel));
         std::iota(order.begin(), order.end(), 0);
@@ -208,7 +205,8 @@ void Layouts::copy_whole_operands(int number) {
   }
   // Behind what they copy, in front of who reads them.
   Region& region = st_.s.regions[number];
-  for (auto [u, copy] : copies) {
+  for (auto [from, copy] : copies) {
+    const int u = from.first;
     const auto after = std::ranges::find(region.nodes, u);
     region.nodes.insert(after == region.nodes.end() ? region.nodes.begin() : after + 1, copy);
     const auto leaf = leaf_of(region, u);
@@ -221,8 +219,11 @@ std::vector<int> permutation_of(const Node& copy, const Node& source) {
   const bool is_copy = copy.kind == NodeKind::Elementwise && !copy.op && copy.reads.size() == 1;
   if (!is_copy || !copy.reads[0].guards.empty() || copy.parallel != source.parallel) return {};
   std::vector<int> to(static_cast<size_t>(source.parallel), -1);
-  for (auto [from, at] : copy.reads[0].same) to[from] = at;
-  if (std::ranges::find(to, -1) != to.end()) return {};
+  for (auto [from, at] : copy.reads[0].same)
+    to[from] = at;
+  for (int a = 0; a < source.parallel; ++a) {
+    if (std::ranges::find(to, a) == to.end()) return {};
+  }
   return to;
 }
 
@@ -234,7 +235,8 @@ Read by_way_of(int copy, std::span<const int> to, const Read& r) {
   for (const Span& s : r.spans) {
     turned.spans[to[s.lo]] = {.lo = to[s.lo], .hi = to[s.lo] + 1, .index = s.index};
   }
-  for (auto& [from, at] : turned.same) from = to[from];
+  for (auto& [from, at] : turned.same)
+    from = to[from];
   std::ranges::sort(turned.same);
   return turned;
 }
@@ -244,21 +246,22 @@ Read by_way_of(int copy, std::span<const int> to, const Read& r) {
 void Layouts::straighten_operands(int number) {
   const auto nodes = st_.s.regions[number].nodes;
   for (int v : nodes) {
-    const Node& n = st_.nodes[v];
-    if (n.kind != NodeKind::Product || st_.label[v].empty() || n.part_axis < 0) continue;
-    for (size_t i = 0; i < n.reads.size(); ++i) {
-      const int copy = straight_copy(number, n.reads[i].source, n.reads[i], n);
+    if (st_.nodes[v].kind != NodeKind::Product || st_.label[v].empty()) continue;
+    if (!st_.nodes[v].is_partial()) continue;
+    for (size_t i = 0; i < st_.nodes[v].reads.size(); ++i) {
+      const Read read = st_.nodes[v].reads[i];
+      const int copy = straight_copy(number, v, read);
       if (copy < 0) continue;
-      const int u = st_.nodes[v].reads[i].source;
-      const auto to = permutation_of(st_.nodes[copy], st_.nodes[u]);
-      st_.nodes[v].reads[i] = by_way_of(copy, to, st_.nodes[v].reads[i]);
+      const auto to = permutation_of(st_.nodes[copy], st_.nodes[read.source]);
+      st_.nodes[v].reads[i] = by_way_of(copy, to, read);
     }
   }
 }
 
-/// A copy of u with the axes in the order in which the reader reduces them; -1: none is needed.
-int Layouts::straight_copy(int number, int u, const Read& read, const Node& reader) {
-  const Node& source = st_.nodes[u];
+/// A copy of what v reads with the axes in the order in which v reduces them; -1: none is needed.
+int Layouts::straight_copy(int number, int v, const Read& read) {
+  const int u = read.source;
+  const Node &source = st_.nodes[u], &reader = st_.nodes[v];
   if (st_.s.region_of[u] != number || st_.s.stored[u] || st_.label[u].size() != 1) return -1;
   if (!read.guards.empty() || read.spans.size() != static_cast<size_t>(source.parallel)) return -1;
   std::vector<int> at;  // the reader's axis for each of the source's
@@ -276,11 +279,12 @@ int Layouts::straight_copy(int number, int u, const Read& read, const Node& read
   if (std::ranges::is_sorted(inner)) return -1;
   for (int w : st_.s.regions[number].nodes) {
     const Node& n = st_.nodes[w];
-    if (n.reads.size() != 1 || n.reads[0].source != u) continue;
+    if (n.reads.size() != 1 || n.reads[0].source != u || st_.s.stored[w]) continue;
     const auto to = permutation_of(n, source);
     if (to.empty()) continue;
     std::vector<int> of(to.size());
-    for (size_t a = 0; a < to.size(); ++a) of[to[a]] = at[a];
+    for (size_t a = 0; a < to.size(); ++a)
+      of[to[a]] = at[a];
     std::erase_if(of, [&](int a) { return a < reader.parallel || a == reader.part_axis; });
     if (std::ranges::is_sorted(of)) return w;
   }

@@ -54,7 +54,8 @@ class Splitter {
   /// Whether v may be computed in the part's loops over its product's points.
   bool is_epilogue(int v, int part) const {
     const Node &n = nodes_[v], &p = nodes_[anchor_[part]];
-    if (n.kind != NodeKind::Elementwise || p.kind != NodeKind::Product || p.is_partial()) return false;
+    if (n.kind != NodeKind::Elementwise || p.kind != NodeKind::Product || p.is_partial())
+      return false;
     if (n.parallel != p.parallel ||
         !std::equal(n.extents.begin(), n.extents.end(), p.extents.begin())) {
       return false;

@@ -14,7 +14,9 @@ constexpr size_t kAlignment = Buffer::kAlignment;
 
 constexpr Memory::Life kAlways{0, INT_MAX};
 
-size_t rounded(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+size_t rounded(size_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 }  // namespace
 
@@ -118,9 +120,7 @@ int Memory::add_scratch(size_t bytes, int piece) {
 }
 
 int Memory::add_copy(size_t bytes, int first_phase, int last_phase) {
-  return add_block({.kind = Kind::Arena,
-                    .bytes = bytes,
-                    .life = {first_phase, last_phase}});
+  return add_block({.kind = Kind::Arena, .bytes = bytes, .life = {first_phase, last_phase}});
 }
 
 void Memory::place_in_arenas() {
@@ -134,7 +134,8 @@ size_t Memory::place_in(Kind arena) {
   for (int b = 0; b < static_cast<int>(blocks_.size()); ++b) {
     if (blocks_[b].kind == arena) order.push_back(b);
   }
-  std::ranges::stable_sort(order, [&](int a, int b) { return blocks_[a].bytes > blocks_[b].bytes; });
+  std::ranges::stable_sort(order,
+                           [&](int a, int b) { return blocks_[a].bytes > blocks_[b].bytes; });
   size_t bytes = 0;
   std::vector<int> placed;
   for (int b : order) {

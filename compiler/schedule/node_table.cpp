@@ -62,8 +62,7 @@ bool equal(const Node& a, const Node& b) {
   return a.op == b.op && a.kind == b.kind && a.result == b.result && a.dtype == b.dtype &&
          a.parallel == b.parallel && a.extents == b.extents && a.static_key == b.static_key &&
          std::ranges::equal(a.reads, b.reads, same) &&
-         std::ranges::equal(a.operands, b.operands, same) &&
-         equal(a.attributes, b.attributes);
+         std::ranges::equal(a.operands, b.operands, same) && equal(a.attributes, b.attributes);
 }
 
 }  // namespace
@@ -120,6 +119,13 @@ std::vector<std::pair<int, int>> identical_axes(const Node& reader, const Node& 
 int same_axis(const Read& read, int source_axis) {
   for (auto [d, a] : read.same) {
     if (d == source_axis) return a;
+  }
+  return -1;
+}
+
+int source_axis(const Read& read, int axis) {
+  for (auto [d, a] : read.same) {
+    if (a == axis) return d;
   }
   return -1;
 }

@@ -37,6 +37,8 @@ std::vector<std::pair<int, int>> identical_axes(const Node& reader, const Node& 
                                                 const Read& read);
 /// The reader's axis that the source's axis is identical to; -1 if there is none.
 int same_axis(const Read& read, int source_axis);
+/// The axis of the source that is the reader's `axis`; -1: none.
+int source_axis(const Read& read, int axis);
 
 /// The sum of a product (or of a sum) that nobody else reads becomes a product (a sum) with more
 /// reduced axes; what it leaves unread stays in place.

@@ -17,8 +17,8 @@ inline constexpr int64_t kLanes = 16;     // of a vector
 inline constexpr int64_t kRow = 64;       // elements of a row in registers
 inline constexpr int64_t kGranule = 8;    // rows of a partial result: a multiple of this …
 inline constexpr int64_t kWindowGranule = 16;  // … or of this in graphs with windows …
-inline constexpr int64_t kParts = 64;     // … so that at most this many are stored
-inline constexpr size_t kCone = 32;       // nodes that are computed again
+inline constexpr int64_t kParts = 64;          // … so that at most this many are stored
+inline constexpr size_t kCone = 32;            // nodes that are computed again
 
 /// Cycles to move that many bytes to or from a value stored whole.
 inline double far(double bytes) {

@@ -68,7 +68,8 @@ std::vector<Piece> LeafCutter::run() {
 
 std::vector<Piece> LeafCutter::cut() {
   for (int v : leaf_) {
-    if (s_.nodes[v].kind == NodeKind::Product && !s_.nodes[v].is_partial()) return around_product(v);
+    if (s_.nodes[v].kind == NodeKind::Product && !s_.nodes[v].is_partial())
+      return around_product(v);
   }
   return by_roots();
 }

@@ -113,9 +113,10 @@ struct Region {
   /// Labelled nodes (or private copies) are shared out by carrier; the others are computed by one
   /// worker or by every worker that reads them.
   bool shared = true;
-  /// Values that live in the region alone have the carrier innermost, and vectors run along it.
+  /// Values of the region have the carrier innermost, but for those that others read row-major, and
+  /// vectors run along it, `lane_block` points at a time.
   bool carrier_in_lanes = false;
-  int64_t lane_block = 0;  // so many points at a time
+  int64_t lane_block = 0;
   std::vector<int> nodes;                // producers first
   std::vector<std::vector<int>> leaves;  // partition of nodes, producers first
 };

@@ -25,9 +25,8 @@ struct Landing {
 std::vector<int> label_above(const Read& r, const std::vector<int>& label) {
   std::vector<int> above;
   for (int a : label) {
-    const auto it = std::ranges::find(r.same, a, &std::pair<int, int>::second);
-    if (it == r.same.end()) return {};
-    above.push_back(it->first);
+    above.push_back(source_axis(r, a));
+    if (above.back() < 0) return {};
   }
   return above;
 }
@@ -80,7 +79,8 @@ void Repeats::find_cone(int v) {
     stamp_[u] = turn_;
     const Node& n = st_.nodes[u];
     const bool again = (n.kind == NodeKind::Elementwise || n.kind == NodeKind::Product) &&
-                       !stored_[u] && st_.loop_of[u] < 0 && !st_.label[u].empty() && !n.is_partial();
+                       !stored_[u] && st_.loop_of[u] < 0 && !st_.label[u].empty() &&
+                       !n.is_partial();
     if (u == v || again) {
       cone_.push_back(u);
       for (const Read& r : n.reads)

@@ -56,15 +56,16 @@ bool Crop::can_crop(Value v, const Box& box, int depth) const {
     const auto dims = ops::conv_dims(graph_, v.node);
     for (int d = 0; d < shape.rank(); ++d) {
       const bool place = d > dims.batch && d + 1 < shape.rank();
-      const bool whole = box.start[static_cast<size_t>(d)] == 0 &&
-                         box.limit[static_cast<size_t>(d)] == shape[d];
+      const bool whole =
+          box.start[static_cast<size_t>(d)] == 0 && box.limit[static_cast<size_t>(d)] == shape[d];
       if (!place && !whole) return false;
     }
     return true;
   }
   if (op(v).family != ops::Family::Elementwise || users_[graph_.value_index(v)] != 1) return false;
   bool any = false;
-  for (Value u : graph_.operands(v.node)) any |= can_crop(u, box, depth - 1);
+  for (Value u : graph_.operands(v.node))
+    any |= can_crop(u, box, depth - 1);
   return any;
 }
 
@@ -81,12 +82,14 @@ Value Crop::cropped(Value v, const Box& box) {
         const int64_t reach = (rhs[at - 1] - 1) * dims.dilation[i] + 1;
         if (box.start[d] == 0 && box.limit[d] == shape[at]) continue;
         dims.low[i] -= box.start[d] * dims.stride[i];
-        dims.high[i] = (box.limit[d] - box.start[d] - 1) * dims.stride[i] + reach - lhs[at] - dims.low[i];
+        dims.high[i] =
+            (box.limit[d] - box.start[d] - 1) * dims.stride[i] + reach - lhs[at] - dims.low[i];
       }
       return ops::conv(b_, map_[operand(v)], map_[operand(v, 1)], dims);
     }
     std::vector<Value> in;
-    for (Value u : graph_.operands(v.node)) in.push_back(cropped(u, box));
+    for (Value u : graph_.operands(v.node))
+      in.push_back(cropped(u, box));
     if (graph_.source(v.node)) b_.set_source(graph_.source(v.node));
     return b_.add_node(op(v), in, graph_.attrs(v.node))[v.out];
   }
@@ -194,12 +197,13 @@ Value Crop::rewritten(NodeId n, std::span<const Value> in) {
 Graph Crop::run() {
   users_.assign(graph_.num_values(), 0);
   for (NodeId n = 0; n < graph_.size(); ++n) {
-    for (Value v : graph_.operands(n)) ++users_[graph_.value_index(v)];
+    for (Value v : graph_.operands(n))
+      ++users_[graph_.value_index(v)];
   }
-  for (Value v : graph_.outputs()) ++users_[graph_.value_index(v)];
-  return rebuild_by_one(graph_, b_, map_, [&](NodeId n, std::span<const Value> in) {
-    return rewritten(n, in);
-  });
+  for (Value v : graph_.outputs())
+    ++users_[graph_.value_index(v)];
+  return rebuild_by_one(graph_, b_, map_,
+                        [&](NodeId n, std::span<const Value> in) { return rewritten(n, in); });
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ using ir::NodeId;
 
 Graph decompose(const Graph& graph) {
   bool any = false;
-  for (NodeId n = 0; n < graph.size(); ++n) any |= graph.op(n).decompose != nullptr;
+  for (NodeId n = 0; n < graph.size(); ++n)
+    any |= graph.op(n).decompose != nullptr;
   if (!any) return graph;
   Builder b(graph.name());
   ir::ValueMap map(graph);

@@ -1,6 +1,7 @@
 #include "compiler/transforms/polyphase.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "compiler/ops/axes.h"
 #include "compiler/ops/build.h"
@@ -15,6 +16,9 @@ using ir::Graph;
 using ir::Ints;
 using ir::NodeId;
 using ir::Value;
+
+/// More phases than this are more kernels than they are worth.
+constexpr int64_t kMostPhases = 16;
 
 /// conv(spread(x), w) with s - 1 zeros between neighbours along each spatial dimension.
 class Phases {
@@ -48,7 +52,8 @@ Value Phases::interleaved(size_t i, Ints residue) {
     phases.push_back(ops::reshape(b_, v, b_.type(v).shape.with_inserted(axis(i) + 1, 1)));
   }
   const Value stacked = ops::concatenate(b_, phases, axis(i) + 1);
-  const Shape whole = b_.type(stacked).shape.without(axis(i) + 1).with(axis(i), places(i) * spread_[i]);
+  Shape whole = b_.type(stacked).shape.without(axis(i) + 1);
+  whole = whole.with(axis(i), places(i) * spread_[i]);
   const Value merged = ops::reshape(b_, stacked, whole);
   if (whole[axis(i)] == result_[axis(i)]) return merged;
   const Shape limit = whole.with(axis(i), result_[axis(i)]);
@@ -77,7 +82,8 @@ Value Phases::phase(const Ints& residue) {
   }
   if (empty) {
     Shape shape = result_;
-    for (size_t i = 0; i < spread_.size(); ++i) shape = shape.with(axis(i), places(i));
+    for (size_t i = 0; i < spread_.size(); ++i)
+      shape = shape.with(axis(i), places(i));
     return b_.zeros({b_.type(x_).dtype, shape});
   }
   return ops::conv(b_, x_, ops::slice(b_, w_, start, limit, stride), dims);
@@ -95,7 +101,7 @@ std::optional<Spread> spread_of(const Builder& b, Value v, const ops::ConvDims& 
   Spread found{b.graph().operands(v.node)[0], {}};
   const Ints low = ops::ints_of(b, v, 0), high = ops::ints_of(b, v, 1),
              interior = ops::ints_of(b, v, 2);
-  bool any = false;
+  int64_t phases = 1;
   for (size_t d = 0; d < interior.size(); ++d) {
     const auto i = static_cast<int64_t>(d) - dims.batch - 1;
     const bool spatial = i >= 0 && i < static_cast<int64_t>(dims.stride.size());
@@ -103,10 +109,10 @@ std::optional<Spread> spread_of(const Builder& b, Value v, const ops::ConvDims& 
     if (!spatial) continue;
     const auto at = static_cast<size_t>(i);
     if (interior[d] > 0 && (dims.stride[at] != 1 || dims.dilation[at] != 1)) return {};
-    any |= interior[d] > 0;
+    phases *= interior[d] + 1;
     found.by.push_back(interior[d] + 1);
   }
-  if (!any) return {};
+  if (phases == 1 || phases > kMostPhases) return {};
   return found;
 }
 

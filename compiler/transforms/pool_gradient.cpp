@@ -123,8 +123,8 @@ std::optional<Unpool> unpool_of(const Builder& b, Value v) {
     if (!is_op(b, argmax, "argmax")) continue;
     const bool counts = is_op(b, place, "broadcast") && is_op(b, operand(b, place), "iota") &&
                         ops::ints_of(b, place, 1) == Ints{last};
-    if (!counts && !(is_op(b, place, "iota") &&
-                     b.graph().attr<int64_t>(place.node, "dim") == last)) {
+    if (!counts &&
+        !(is_op(b, place, "iota") && b.graph().attr<int64_t>(place.node, "dim") == last)) {
       continue;
     }
     u.argmax = argmax;
@@ -201,14 +201,16 @@ Value PoolGradient::masked(std::span<const Value> in) {
   Value v = ops::select(b_, u->chosen, ops::broadcast(b_, g, large, ops::all_axes(last)), u->zeros);
   const Windows& w = u->windows;
   Ints moved;
-  for (int64_t d : w.perm) moved.push_back(w.split[static_cast<int>(d)]);
+  for (int64_t d : w.perm)
+    moved.push_back(w.split[static_cast<int>(d)]);
   v = ops::reshape(b_, v, Shape(moved));
   v = ops::transpose(b_, v, ops::inverse_of(w.perm));
   v = ops::reshape(b_, v, w.cropped);
   const Shape full = b_.type(in[1]).shape;
   if (full == w.cropped) return v;
   Ints high, none(static_cast<size_t>(full.rank()), 0);
-  for (int d = 0; d < full.rank(); ++d) high.push_back(full[d] - w.cropped[d]);
+  for (int d = 0; d < full.rank(); ++d)
+    high.push_back(full[d] - w.cropped[d]);
   return ops::pad(b_, v, b_.zeros({b_.type(v).dtype, Shape{}}), none, high, none);
 }
 
@@ -245,9 +247,8 @@ Graph PoolGradient::run() {
     const size_t y = graph_.value_index(graph_.operands(n)[1]);
     maxima_.insert({{x, y}, {y, x}});
   }
-  return rebuild_by_one(graph_, b_, map_, [&](NodeId n, std::span<const Value> in) {
-    return rewritten(n, in);
-  });
+  return rebuild_by_one(graph_, b_, map_,
+                        [&](NodeId n, std::span<const Value> in) { return rewritten(n, in); });
 }
 
 }  // namespace

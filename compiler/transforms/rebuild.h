@@ -21,7 +21,8 @@ ir::Graph finish_like(const ir::Graph& from, ir::Builder& b, const ir::ValueMap&
 using Rewrite = std::function<std::vector<ir::Value>(ir::NodeId n, std::span<const ir::Value> in)>;
 
 /// Builds the graph anew in b, node by node; nodes that nothing needs vanish.
-ir::Graph rebuild(const ir::Graph& graph, ir::Builder& b, ir::ValueMap& map, const Rewrite& rewrite);
+ir::Graph rebuild(const ir::Graph& graph, ir::Builder& b, ir::ValueMap& map,
+                  const Rewrite& rewrite);
 
 /// The same for rewrites to one result; an empty value: the node is copied.
 using RewriteToOne = std::function<ir::Value(ir::NodeId n, std::span<const ir::Value> in)>;

@@ -8,7 +8,8 @@ namespace gradus::transforms {
 ir::Graph remove_stop_gradient(const ir::Graph& graph) {
   static const ops::OpDef& stop_gradient = ops::op_named("stop_gradient");
   bool any = false;
-  for (ir::NodeId n = 0; n < graph.size(); ++n) any |= &graph.op(n) == &stop_gradient;
+  for (ir::NodeId n = 0; n < graph.size(); ++n)
+    any |= &graph.op(n) == &stop_gradient;
   if (!any) return graph;
   ir::Builder b(graph.name());
   ir::ValueMap map(graph);

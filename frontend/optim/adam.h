@@ -32,10 +32,10 @@ struct NAdamOfPytorchOptions {
   double momentum_decay = 4e-3;
 };
 
-/// nadam() with momentum that grows, as PyTorch's NAdam: with m(t) = b1 · (1 - 0.96^(t ·
-/// momentum_decay) / 2) and p(t) = m(1) · … · m(t), m(t+1) · mu / (1 - p(t+1)) + (1 - m(t)) · g /
-/// (1
-/// - p(t)) instead of mu'. For its weight_decay see add_decayed_weights().
+/// nadam() with momentum that grows, as PyTorch's NAdam. With m(t) = b1 · (1 - 0.96^(t · decay) / 2),
+/// decay being momentum_decay, and p(t) = m(1) · … · m(t):
+/// m(t+1) · mu / (1 - p(t+1)) + (1 - m(t)) · g / (1 - p(t)) instead of mu'.
+/// For its weight_decay see add_decayed_weights().
 Optimizer nadam_of_pytorch(Schedule learning_rate, NAdamOfPytorchOptions options = {});
 
 /// adam() with the largest nu' so far instead of nu' (Reddi et al. 2018, arXiv:1904.09237), as in

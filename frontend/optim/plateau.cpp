@@ -12,10 +12,11 @@ namespace gradus::optim {
 bool BestSoFar::observe(double value) {
   bool improves = !std::isnan(value);
   if (improves && !std::isnan(value_)) {
+    // No share of infinity, which a loss that overflowed is, is asked for.
+    const double share = std::isfinite(value_) ? std::abs(value_) * options_.relative : 0;
     const double gain = options_.direction == Direction::Higher ? value - value_ : value_ - value;
-    const double margin = std::max(std::abs(value_) * options_.relative, options_.absolute);
     const bool tie = options_.ties_count && options_.relative == 0 && options_.absolute == 0;
-    improves = gain > margin || (tie && gain == 0);
+    improves = gain > std::max(share, options_.absolute) || (tie && value == value_);
   }
   if (improves) value_ = value;
   // A wait that has not begun yet goes on whatever is seen.

@@ -50,7 +50,8 @@ CpuProgram::CpuProgram(std::vector<Type> inputs, std::vector<Type> outputs, Tabl
   for (const Phase& phase : table_.phases) {
     for (const Step& step : phase.steps) {
       for (const Call& call : step.calls) {
-        GRADUS_CHECK(call.places.size() <= kMostPlaces && call.args.size() <= kMostArgs, call.label);
+        GRADUS_CHECK(call.places.size() <= kMostPlaces && call.args.size() <= kMostArgs,
+                     call.label);
         GRADUS_CHECK(call.function != nullptr, call.label);
       }
     }
@@ -74,7 +75,8 @@ struct Walk {
       const int64_t moved = p.step == 0 ? 0 : begin / p.divisor * p.step;
       places[i] = const_cast<std::byte*>(bases[p.base]) + p.offset + moved;
     }
-    for (size_t i = 0; i < c.args.size(); ++i) args[i] = evaluate(c.args[i], begin, end);
+    for (size_t i = 0; i < c.args.size(); ++i)
+      args[i] = evaluate(c.args[i], begin, end);
     const ScopedTimer timer("kernel", c.label);
     c.function(places.data(), args.data());
   }
@@ -106,7 +108,8 @@ void CpuProgram::run(std::span<BufferPtr> inputs, std::span<BufferPtr> outputs) 
   }
 
   std::vector<const std::byte*> bases(n_in + n_out + table_.constants.size() + 2);
-  for (size_t i = 0; i < n_in; ++i) bases[i] = inputs[i]->as<std::byte>();
+  for (size_t i = 0; i < n_in; ++i)
+    bases[i] = inputs[i]->as<std::byte>();
   for (size_t o = 0; o < n_out; ++o) {
     const int i = table_.takes[o];
     if (i >= 0 && is_donatable(inputs[i])) {
@@ -142,7 +145,8 @@ void CpuProgram::run(std::span<BufferPtr> inputs, std::span<BufferPtr> outputs) 
         }
         for (int64_t at = begin; at < end; at += step.chunk) {
           const int64_t to = std::min(end, at + step.chunk);
-          for (const Call& c : step.calls) walk.call(c, at, to);
+          for (const Call& c : step.calls)
+            walk.call(c, at, to);
         }
       }
     }

@@ -197,6 +197,12 @@ TEST_CASE("the learning rate falls where learning stops") {
   CHECK(!resumed.update(state, 1));
   CHECK(rate() == 0.2);
 
+  BestSoFar overflowed({.relative = 1e-4});
+  CHECK(overflowed.observe(std::numeric_limits<double>::infinity()));
+  CHECK_FALSE(overflowed.observe(std::numeric_limits<double>::infinity()));
+  CHECK(overflowed.observe(5));
+  CHECK_FALSE(overflowed.observe(5));
+
   ReduceOnPlateau rising({.patience = 1}, {.direction = Direction::Higher});
   CHECK(!rising.update(state, 0.5));
   CHECK(!rising.update(state, 0.6));

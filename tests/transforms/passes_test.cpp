@@ -162,7 +162,7 @@ TEST_CASE("decompose: interior padding without interior padding, the same values
 
 TEST_CASE("polyphase: no convolution of an array spread out by zeros, and the same values") {
   Random random(5);
-  const auto upto = [&](int64_t n) { return static_cast<int64_t>(random() % static_cast<uint64_t>(n + 1)); };
+  const auto upto = [&](uint64_t n) { return static_cast<int64_t>(random() % (n + 1)); };
   for (int round = 0; round < 60; ++round) {
     const int64_t rows = 1 + upto(4), columns = 1 + upto(4), taps = 1 + upto(4), across = 1 + upto(3);
     const int64_t down = upto(3), right = upto(2);  // zeros between neighbours

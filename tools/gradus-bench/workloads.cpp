@@ -231,7 +231,8 @@ Json measure_batch(int64_t size) {
   const double first = compile();
   const auto made = codegen::library_statistics().compiled - kernels;
   double again = first;
-  for (int i = 0; i < kTimes; ++i) again = std::min(again, compile());
+  for (int i = 0; i < kTimes; ++i)
+    again = std::min(again, compile());
   return {{"batch", size}, {"seconds", first}, {"kernels", made}, {"again_s", again}};
 }
 

@@ -41,9 +41,11 @@ CpuTarget find_host() {
     return it != features.end() && it->second;
   };
   std::vector<std::string> names;
-  for (const auto& f : features) names.push_back((f.second ? "+" : "-") + f.first().str());
+  for (const auto& f : features)
+    names.push_back((f.second ? "+" : "-") + f.first().str());
   std::ranges::sort(names);
-  for (const std::string& n : names) t.features += (t.features.empty() ? "" : ",") + n;
+  for (const std::string& n : names)
+    t.features += (t.features.empty() ? "" : ",") + n;
   const bool arm = t.triple.starts_with("aarch64") || t.triple.starts_with("arm64");
   t.lanes = has("avx512f") && has("avx512vl") && has("avx512dq") && has("avx512bw") ? 16
             : has("avx2")                                                           ? 8
@@ -62,10 +64,9 @@ std::unique_ptr<llvm::TargetMachine> make_machine(const CpuTarget& target) {
 #endif
   const auto* t = llvm::TargetRegistry::lookupTarget(triple, error);
   GRADUS_CHECK(t, error);
-  return std::unique_ptr<llvm::TargetMachine>(
-      t->createTargetMachine(triple, target.cpu, target.features, llvm::TargetOptions(),
-                             llvm::Reloc::PIC_, llvm::CodeModel::Small,
-                             llvm::CodeGenOptLevel::Default, /*JIT=*/true));
+  return std::unique_ptr<llvm::TargetMachine>(t->createTargetMachine(
+      triple, target.cpu, target.features, llvm::TargetOptions(), llvm::Reloc::PIC_,
+      llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default, /*JIT=*/true));
 }
 
 /// The module and the context that it lives in.
@@ -84,7 +85,8 @@ std::unique_ptr<Unit> make_unit(std::span<const loop::Kernel* const> kernels,
 #else
   m.setTargetTriple(machine.getTargetTriple().str());
 #endif
-  for (const loop::Kernel* k : kernels) KernelEmitter(*k, m).run();
+  for (const loop::Kernel* k : kernels)
+    KernelEmitter(*k, m).run();
 #ifndef NDEBUG
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -135,6 +137,8 @@ std::string emit_llvm_text(std::span<const loop::Kernel* const> kernels, const C
   return text;
 }
 
-std::string llvm_version() { return LLVM_VERSION_STRING; }
+std::string llvm_version() {
+  return LLVM_VERSION_STRING;
+}
 
 }  // namespace gradus::codegen

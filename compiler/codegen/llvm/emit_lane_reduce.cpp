@@ -14,7 +14,8 @@ void KernelEmitter::each_element(const std::vector<int>& dims, size_t next, F f)
   for (; next < dims.size(); ++next) {
     const auto d = static_cast<size_t>(dims[next]);
     if (k_.variables[d].kind != LoopKind::Unroll || at_[d] >= 0) continue;
-    for (at_[d] = 0; at_[d] < k_.variables[d].count; ++at_[d]) each_element(dims, next + 1, f);
+    for (at_[d] = 0; at_[d] < k_.variables[d].count; ++at_[d])
+      each_element(dims, next + 1, f);
     at_[d] = -1;
     return;
   }
@@ -38,7 +39,8 @@ void KernelEmitter::emit_lane_reduce(const Stmt& s) {
   std::vector<std::vector<std::vector<Value*>>> values(s.sources.size());
   const auto& over = k_.locals[s.targets[0]].dims;
   each_element(over, 0, [&] {
-    for (size_t i = 0; i < values.size(); ++i) values[i].push_back(lanes_of(s.sources[i]));
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i].push_back(lanes_of(s.sources[i]));
   });
   loop::ScalarBuilder program;
   std::vector<loop::V> a, x;
@@ -58,17 +60,21 @@ void KernelEmitter::emit_lane_reduce(const Stmt& s) {
     for (size_t left = values[0][e].size() / 2; left >= 1; left /= 2) {
       for (size_t j = 0; j < left; ++j) {
         std::vector<Value*> inputs;
-        for (auto& v : values) inputs.push_back(v[e][j]);
-        for (auto& v : values) inputs.push_back(v[e][j + left]);
+        for (auto& v : values)
+          inputs.push_back(v[e][j]);
+        for (auto& v : values)
+          inputs.push_back(v[e][j + left]);
         const auto out = combine(inputs);
-        for (size_t i = 0; i < values.size(); ++i) values[i][e][j] = out[i];
+        for (size_t i = 0; i < values.size(); ++i)
+          values[i][e][j] = out[i];
       }
     }
   }
   // Two elements a step share a vector: at the end the elements are its lanes, in order.
   std::vector<std::vector<Value*>> vectors(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    for (auto& v : values[i]) vectors[i].push_back(v[0]);
+    for (auto& v : values[i])
+      vectors[i].push_back(v[0]);
   }
   const auto* type = llvm::cast<llvm::FixedVectorType>(vectors[0][0]->getType());
   const int width = static_cast<int>(type->getNumElements());
@@ -92,7 +98,8 @@ void KernelEmitter::emit_lane_reduce(const Stmt& s) {
         }
       }
       const auto out = combine(inputs);
-      for (size_t i = 0; i < out.size(); ++i) merged[i].push_back(out[i]);
+      for (size_t i = 0; i < out.size(); ++i)
+        merged[i].push_back(out[i]);
     }
     vectors = std::move(merged);
   }
@@ -106,7 +113,8 @@ void KernelEmitter::emit_lane_reduce(const Stmt& s) {
     }
     ++e;
   });
-  for (int t : s.targets) changed.locals.set(t);
+  for (int t : s.targets)
+    changed.locals.set(t);
   forget(changed);
 }
 
@@ -126,11 +134,13 @@ std::vector<llvm::Value*> KernelEmitter::eval_program(const loop::ScalarBuilder&
     if (n.kind != loop::ScalarNode::Kind::Op) continue;
     std::vector<Value*> in;
     const int count = loop::operands_of(n.op);
-    for (int k = 0; k < count; ++k) in.push_back(done[n.in[k]]);
+    for (int k = 0; k < count; ++k)
+      in.push_back(done[n.in[k]]);
     done[i] = scalars_.op(n.op, program.nodes()[n.in[count - 1]].dtype, n.dtype, in);
   }
   std::vector<Value*> out;
-  for (loop::V v : results) out.push_back(done[v.id]);
+  for (loop::V v : results)
+    out.push_back(done[v.id]);
   return out;
 }
 

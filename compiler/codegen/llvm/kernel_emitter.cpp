@@ -34,7 +34,11 @@ void collect_changes(const loop::Kernel& k, const std::vector<Stmt>& body, loop:
 }  // namespace
 
 KernelEmitter::KernelEmitter(const loop::Kernel& kernel, llvm::Module& module)
-    : k_(kernel), module_(module), b_(module.getContext()), scalars_(b_), at_(kernel.variables.size(), -1) {
+    : k_(kernel),
+      module_(module),
+      b_(module.getContext()),
+      scalars_(b_),
+      at_(kernel.variables.size(), -1) {
   constexpr size_t most = loop::NumberSet().size();
   GRADUS_CHECK(std::max({k_.variables.size(), k_.locals.size(), k_.buffers.size()}) <= most,
                k_.name);
@@ -79,7 +83,8 @@ void KernelEmitter::find_dependences() {
     }
     if (e.local >= 0) {
       d.locals.set(e.local);
-      for (int v : k_.locals[e.local].dims) d.variables.set(v);
+      for (int v : k_.locals[e.local].dims)
+        d.variables.set(v);
     }
     if (e.buffer >= 0) d.groups.set(k_.buffers[e.buffer].alias_group);
   }
@@ -288,7 +293,8 @@ llvm::Value* KernelEmitter::eval_op(const Expr& e) {
     wide |= is_vector(in.back());
   }
   if (wide) {
-    for (Value*& v : in) v = splat(v);
+    for (Value*& v : in)
+      v = splat(v);
   }
   return scalars_.op(e.op, k_.exprs[e.in[n - 1]].dtype, e.dtype, in);
 }
@@ -308,8 +314,8 @@ llvm::Value* KernelEmitter::eval_load(const Expr& e) {
                     llvm::cast<llvm::Constant>(otherwise)->isNullValue();
   const bool chosen = predicate && !is_vector(predicate) && zero && !offset &&
                       (step.empty() || step == Coefficients{{-1, 1}});
-  Value* base = address(e.buffer, e.index, lane_offset ? nullptr : offset,
-                        chosen ? predicate : nullptr);
+  Value* base =
+      address(e.buffer, e.index, lane_offset ? nullptr : offset, chosen ? predicate : nullptr);
   if (chosen && base) {
     predicate = nullptr;
     otherwise = nullptr;
@@ -357,7 +363,8 @@ llvm::Value* KernelEmitter::eval_index(const Expr& e) {
   const Coefficients step = vector_ >= 0 ? coefficients(e.index, vector_) : Coefficients{};
   if (!step.empty()) {
     std::vector<llvm::Constant*> numbers;
-    for (unsigned i = 0; i < lanes(); ++i) numbers.push_back(b_.getInt64(i));
+    for (unsigned i = 0; i < lanes(); ++i)
+      numbers.push_back(b_.getInt64(i));
     Value* lane = llvm::ConstantVector::get(numbers);
     v = b_.CreateAdd(splat(v), b_.CreateMul(lane, splat(value_of(step))));
   }
@@ -370,7 +377,8 @@ llvm::Value* KernelEmitter::scalar_index(const Index& index) {
   for (size_t u = 0; u < at_.size(); ++u) {
     if (at_[u] < 0) continue;
     Coefficients c = coefficients(index, static_cast<int>(u));
-    for (auto& [arg, factor] : c) factor *= at_[u];
+    for (auto& [arg, factor] : c)
+      factor *= at_[u];
     v = b_.CreateAdd(v, value_of(c));
   }
   for (const Scope& scope : scopes_) {
@@ -428,10 +436,12 @@ llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offse
   }
   // What is left does not change in any loop: a register and a displacement.
   std::map<int, int64_t> rest;
-  for (auto [arg, factor] : coefficients(index, -1)) rest[arg] += factor;
+  for (auto [arg, factor] : coefficients(index, -1))
+    rest[arg] += factor;
   for (size_t u = 0; u < at_.size(); ++u) {
     if (at_[u] <= 0) continue;
-    for (auto [arg, factor] : coefficients(index, static_cast<int>(u))) rest[arg] += factor * at_[u];
+    for (auto [arg, factor] : coefficients(index, static_cast<int>(u)))
+      rest[arg] += factor * at_[u];
   }
   const int64_t displacement = rest[-1];
   rest.erase(-1);
@@ -468,7 +478,8 @@ llvm::Value* KernelEmitter::zeros() {
 llvm::Value* KernelEmitter::lane_pointers(Value* base, llvm::Type* element, Value* stride,
                                           Value* offset) {
   std::vector<llvm::Constant*> numbers;
-  for (unsigned i = 0; i < lanes(); ++i) numbers.push_back(b_.getInt64(i));
+  for (unsigned i = 0; i < lanes(); ++i)
+    numbers.push_back(b_.getInt64(i));
   Value* index = b_.CreateMul(llvm::ConstantVector::get(numbers), splat(stride));
   if (offset) index = b_.CreateAdd(index, offset);
   return b_.CreateGEP(element, base, index);
@@ -507,7 +518,8 @@ llvm::Value* KernelEmitter::make_limit_mask(const Stmt& s) {
   left = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, left, b_.getInt64(0));
   left = b_.CreateTrunc(left, b_.getInt32Ty());
   std::vector<llvm::Constant*> numbers;
-  for (unsigned i = 0; i < lanes(); ++i) numbers.push_back(b_.getInt32(i));
+  for (unsigned i = 0; i < lanes(); ++i)
+    numbers.push_back(b_.getInt32(i));
   return b_.CreateICmpSLT(llvm::ConstantVector::get(numbers), b_.CreateVectorSplat(lanes(), left));
 }
 

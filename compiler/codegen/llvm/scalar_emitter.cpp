@@ -17,7 +17,9 @@ llvm::Constant* like(llvm::Value* v, uint64_t bits) {
                                 width < 64 ? bits & ((uint64_t{1} << width) - 1) : bits);
 }
 
-unsigned bits_in(llvm::Value* v) { return v->getType()->getScalarSizeInBits(); }
+unsigned bits_in(llvm::Value* v) {
+  return v->getType()->getScalarSizeInBits();
+}
 
 }  // namespace
 
