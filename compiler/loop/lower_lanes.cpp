@@ -39,14 +39,17 @@ class LanesLowering : ProductLeaf {
   bool sums_lanes() const { return carrier_ >= node_.parallel; }
   void choose_operands();
   void choose_tile();
+  bool spans_windows(const std::vector<TiledAxis>& columns) const;
   double cost(const std::vector<TiledAxis>& columns, int64_t rows) const;
   bool touches_without_room() const;
   void find_reduced_loops();
   std::vector<Stmt> blocks(std::span<TiledAxis* const> axes,
                            const std::function<std::vector<Stmt>()>& inner);
   std::vector<Stmt> tile();
-  std::vector<Stmt> over_columns(std::vector<Stmt> body) const;
+  std::vector<Stmt> over_columns(std::vector<Stmt> body, bool of_windows, bool others) const;
   std::vector<Stmt> over_tile(std::vector<Stmt> body) const;
+  std::vector<Stmt> in_lanes(std::vector<Stmt> body, bool limited);
+  std::vector<Stmt> windows();
 
   V row_value_, column_value_;  // the operands
   int lane_axis_ = -1;          // leaf axis
@@ -98,6 +101,13 @@ void LanesLowering::choose_operands() {
       if (a < node_.parallel && c == 1) sliding_.insert(a);
     }
   }
+}
+
+bool LanesLowering::spans_windows(const std::vector<TiledAxis>& columns) const {
+  return std::ranges::all_of(window_axes_, [&](int a) {
+    return std::ranges::any_of(
+        columns, [&](const TiledAxis& c) { return c.axis == a && c.tile == c.extent; });
+  });
 }
 
 /// Cycles a multiply-add of the tile, all blocks counted, with a little for every variant of it.
@@ -156,6 +166,7 @@ void LanesLowering::choose_tile() {
   std::vector<TiledAxis> chosen;
   int64_t chosen_rows = 1;
   const auto consider = [&](const std::vector<TiledAxis>& axes) {
+    if (!spans_windows(axes)) return;
     int64_t p = 1;
     for (const TiledAxis& c : axes)
       p *= c.tile;
@@ -191,6 +202,7 @@ void LanesLowering::choose_tile() {
       }
     }
   }
+  GRADUS_CHECK(best < INFINITY, "a tile does not span a window");
   row_.tile = chosen_rows;
   columns_ = std::move(chosen);
   for (int a = 0; a < node_.parallel; ++a) {
@@ -204,9 +216,9 @@ void LanesLowering::choose_tile() {
 /// Whether memory without room for dead lanes is read or written by lane.
 bool LanesLowering::touches_without_room() const {
   if (sums_lanes()) return leaf_->loads_without_room(*element_, lane_axis_);
-  for (const Root& r : roots_) {
-    if (!context_.has_room(r.node)) return true;
-  }
+  const auto lacks_room = [&](const Root& r) { return !context_.has_room(r.node); };
+  if (std::ranges::any_of(roots_, lacks_room)) return true;
+  if (std::ranges::any_of(window_roots_, lacks_room)) return true;
   return leaf_->loads_without_room(*element_, lane_axis_);
 }
 
@@ -352,8 +364,12 @@ std::vector<Stmt> LanesLowering::blocks(std::span<TiledAxis* const> axes,
   return body;
 }
 
-std::vector<Stmt> LanesLowering::over_columns(std::vector<Stmt> body) const {
+/// Loops over the columns of the tile: those along axes of windows, the others, or both.
+std::vector<Stmt> LanesLowering::over_columns(std::vector<Stmt> body, bool of_windows,
+                                              bool others) const {
   for (size_t c = columns_.size(); c-- > 0;) {
+    const bool in_window = std::ranges::find(window_axes_, columns_[c].axis) != window_axes_.end();
+    if (in_window ? !of_windows : !others) continue;
     const int v = columns_[c].unrolled;
     body = for_loop(v, {leaf_->kernel().variables[v].count}, std::move(body));
   }
@@ -370,8 +386,40 @@ std::vector<Stmt> LanesLowering::over_tile(std::vector<Stmt> body) const {
   const auto over_rows = [&](std::vector<Stmt> inner) {
     return for_loop(row_.unrolled, {rows}, std::move(inner));
   };
-  return rows < columns ? over_columns(over_rows(std::move(body)))
-                        : over_rows(over_columns(std::move(body)));
+  return rows < columns ? over_columns(over_rows(std::move(body)), true, true)
+                        : over_rows(over_columns(std::move(body), true, true));
+}
+
+/// Loops over the lanes of a block; `limited`: over those within the carrier's range.
+std::vector<Stmt> LanesLowering::in_lanes(std::vector<Stmt> body, bool limited) {
+  Stmt lanes = make_for(lane_, {lanes_}, std::move(body));
+  if (limited) {
+    lanes.limit = point_in_lanes_;
+    if (sums_lanes()) {
+      const Coefficient granule = leaf_->constant_arg(node_.granule, "granule");
+      lanes.limit = plus(*lanes.limit, scaled(variable(part_), granule));
+    }
+    lanes.bound = {1, carrier_count_};
+  }
+  std::vector<Stmt> out = body_of(std::move(lanes));
+  if (!sums_lanes()) return out;
+  return for_loop(unit_, {leaf_->kernel().variables[unit_].count}, std::move(out));
+}
+
+/// Window by window of the tile: its points, which are in registers, are reduced, and the results
+/// stored.
+std::vector<Stmt> LanesLowering::windows() {
+  const std::vector<int> dims{lane_};
+  windows_->declare(dims);
+  std::vector<Stmt> body = in_lanes(windows_->initial_values(), false);
+  const auto append = [&](std::vector<Stmt> next) {
+    for (Stmt& s : next)
+      body.push_back(std::move(s));
+  };
+  append(over_columns(in_lanes(windows_->accumulate(false), masked_), true, false));
+  append(in_lanes(store_roots(window_roots_, dims), masked_));
+  body = over_columns(std::move(body), false, true);
+  return for_loop(row_.unrolled, {leaf_->kernel().variables[row_.unrolled].count}, std::move(body));
 }
 
 std::vector<Stmt> LanesLowering::tile() {
@@ -382,21 +430,6 @@ std::vector<Stmt> LanesLowering::tile() {
   std::vector<int> wide = dims;
   if (sums_lanes()) wide.push_back(unit_);
   wide.push_back(lane_);
-  const auto in_lanes = [&](std::vector<Stmt> body, bool limited) {
-    Stmt lanes = make_for(lane_, {lanes_}, std::move(body));
-    if (limited) {
-      // Dead lanes: beyond the carrier's range.
-      lanes.limit = point_in_lanes_;
-      if (sums_lanes()) {
-        const Coefficient granule = leaf_->constant_arg(node_.granule, "granule");
-        lanes.limit = plus(*lanes.limit, scaled(variable(part_), granule));
-      }
-      lanes.bound = {1, carrier_count_};
-    }
-    std::vector<Stmt> out = body_of(std::move(lanes));
-    if (sums_lanes()) out = for_loop(unit_, {k.variables[unit_].count}, std::move(out));
-    return out;
-  };
   const int acc = k.add_local("acc", node_.dtype, wide);
   std::vector<Stmt> body =
       over_tile(in_lanes(body_of(make_assign(acc, k.constant(node_.dtype, 0))), false));
@@ -439,6 +472,10 @@ std::vector<Stmt> LanesLowering::tile() {
   } else {
     last = epilogue(acc, wide,
                     [&](auto roots) { return over_tile(in_lanes(std::move(roots), masked_)); });
+    if (windows_->size() > 0) {
+      for (Stmt& s : windows())
+        last.push_back(std::move(s));
+    }
   }
   for (Stmt& s : last)
     body.push_back(std::move(s));

@@ -11,11 +11,6 @@ namespace gradus::loop {
 using schedule::Node;
 using schedule::NodeKind;
 
-bool accumulates(const Node& node) {
-  return node.kind == NodeKind::Reduce || node.kind == NodeKind::Product ||
-         node.kind == NodeKind::Scatter;
-}
-
 namespace {
 
 /// Longer element programs have work enough in flight without unrolling.
@@ -126,56 +121,14 @@ void NestLowering::find_carrier() {
   carrier_ = carrier;
 }
 
-/// Every element looks through all updates in order: result = operand + sum of those that hit it.
-NestLowering::Reduction NestLowering::scatter(int v, const Point& p) {
-  const Node& n = node(v);
-  Affine position;
-  for (int a = n.data_axes.first; a < n.data_axes.second; ++a) {
-    position = plus(loop::scaled(position, n.extents[a]), p[a]);
-  }
-  ScalarBuilder& s = element_->program();
-  const V target = s.convert(element_->operand(v, 1, p), DType::I64);
-  const V hit = s.eq(target, element_->index(position, DType::I64));
-  Reduction r{v, ReduceOp::Add, {element_->operand(v, 2, p), hit}, {}, {}};
-  r.first = element_->operand(v, 0, p);
-  return r;
-}
-
-/// The index of a maximum comes with the maximum; of zeros and of NaNs it may be another one's bits.
-bool NestLowering::joins(const Reduction& r) {
-  const auto pair_of = [](ReduceOp op) {
-    return op == ReduceOp::Max ? ReduceOp::ArgMax : op == ReduceOp::Min ? ReduceOp::ArgMin : op;
-  };
-  for (Reduction& other : reductions_) {
-    if (other.op == r.op || pair_of(other.op) != pair_of(r.op)) continue;
-    if (other.values[0].id != r.values[0].id || other.extremum >= 0) continue;
-    const bool is_pair = r.op == pair_of(r.op);
-    other.extremum = is_pair ? other.node : r.node;
-    if (is_pair) other.node = r.node;
-    other.op = pair_of(r.op);
-    return true;
-  }
-  return false;
-}
-
 void NestLowering::find_values() {
   element_ = std::make_unique<ElementBuilder>(context_.schedule, inlined_, context_.storage);
+  reductions_.emplace(*element_, *leaf_);
+  reductions_->walk(reduced_);
   for (int v : roots_) {
     const Node& n = node(v);
     const Point p = point_of(v);
-    if (n.kind == NodeKind::Product) {
-      Reduction r{v, ReduceOp::Add, {}, {}, {}};
-      r.values = {element_->operand(v, 0, p), element_->operand(v, 1, p)};
-      reductions_.push_back(std::move(r));
-    } else if (n.kind == NodeKind::Scatter) {
-      reductions_.push_back(scatter(v, p));
-    } else if (n.kind == NodeKind::Reduce) {
-      // Partial products and scatters are added up.
-      GRADUS_CHECK(n.op && (n.op->reduction || n.combine), "a reduction without a rule");
-      Reduction r{v, n.op->reduction.value_or(ReduceOp::Add), {element_->operand(v, 0, p)}, {}, {}};
-      if (!joins(r)) reductions_.push_back(std::move(r));
-    }
-    if (accumulates(n)) element_->bind(v);
+    if (accumulates(n)) reductions_->add(v, p);
     if (piece_.materialised.contains(v)) {
       stored_.emplace_back(v, element_->value(v, Point(p.begin(), p.begin() + n.parallel)));
     }
@@ -193,75 +146,6 @@ void NestLowering::find_values() {
                              : leaf_->kernel().add_variable("k", LoopKind::Reduce);
     leaf_->set_axis(a, variable(variables_[a]));
   }
-}
-
-int NestLowering::identity(const Reduction& r, size_t i) {
-  Kernel& k = leaf_->kernel();
-  if (r.first.id >= 0) return leaf_->expressions(*element_, std::array{r.first})[0];
-  if (i == 1) return k.constant(DType::I32, 0);
-  const DType dtype = element_->program().dtype(r.values[0]);
-  return k.constant(dtype, identity_of(r.op, dtype));
-}
-
-void NestLowering::declare_registers(const std::vector<int>& dims) {
-  Kernel& k = leaf_->kernel();
-  for (Reduction& r : reductions_) {
-    const bool pair = r.op == ReduceOp::ArgMax || r.op == ReduceOp::ArgMin;
-    r.acc = {k.add_local("acc", element_->program().dtype(r.values[0]), dims)};
-    if (pair) r.acc.push_back(k.add_local("at", DType::I32, dims));
-    leaf_->set_register(r.node, r.acc.back());
-    if (r.extremum >= 0) leaf_->set_register(r.extremum, r.acc[0]);
-  }
-}
-
-/// acc = acc combined with the element at this point, for every reduction.
-std::vector<Stmt> NestLowering::accumulate(bool merge) {
-  Kernel& k = leaf_->kernel();
-  std::vector<V> values;
-  for (const Reduction& r : reductions_)
-    values.insert(values.end(), r.values.begin(), r.values.end());
-  const auto exprs = leaf_->expressions(*element_, values);
-  std::vector<Stmt> body;
-  size_t next = 0;
-  for (const Reduction& r : reductions_) {
-    std::vector<int> acc;
-    for (int a : r.acc)
-      acc.push_back(k.local_value(a));
-    if (node(r.node).kind == NodeKind::Product) {
-      const int sum =
-          k.op(ScalarOp::Fma, {exprs[next], exprs[next + 1], acc[0]}, node(r.node).dtype);
-      body.push_back(make_assign(r.acc[0], sum, merge));
-      next += 2;
-      continue;
-    }
-    if (node(r.node).kind == NodeKind::Scatter) {
-      const DType dtype = node(r.node).dtype;
-      const int sum = k.op(ScalarOp::Add, {acc[0], exprs[next]}, dtype);
-      const int kept = k.op(ScalarOp::Select, {exprs[next + 1], sum, acc[0]}, dtype);
-      body.push_back(make_assign(r.acc[0], kept, merge));
-      next += 2;
-      continue;
-    }
-    std::vector<int> x{exprs[next++]};
-    if (r.acc.size() == 2) {
-      Affine position;
-      for (int a : reduced_)
-        position = plus(loop::scaled(position, extents_[a]), axis(a));
-      x.push_back(leaf_->index_expr(position, DType::I32));
-    }
-    const auto combined = k.combine(r.op, acc, x, true);
-    if (r.acc.size() == 2) {
-      // Both new values come from both old ones.
-      const auto& dims = k.locals[r.acc[0]].dims;
-      const int held = k.add_local("new", k.exprs[combined[0]].dtype, dims);
-      body.push_back(make_assign(held, combined[0]));
-      body.push_back(make_assign(r.acc[1], combined[1], merge));
-      body.push_back(make_assign(r.acc[0], k.local_value(held), merge));
-    } else {
-      body.push_back(make_assign(r.acc[0], combined[0], merge));
-    }
-  }
-  return body;
 }
 
 std::vector<Stmt> NestLowering::stores(const std::vector<int>& dims) {
@@ -297,7 +181,7 @@ std::vector<Stmt> NestLowering::reduced_loops(size_t count, std::vector<Stmt> bo
     const int a = reduced_[i];
     const bool unrolled = leaf_->kernel().variables[variables_[a]].kind == LoopKind::Unroll;
     // The number of parts varies with the batch, be it one.
-    const bool parts = node(reductions_[0].node).combine;
+    const bool parts = reductions_->combines_parts();
     const Coefficient n = parts      ? Coefficient{1, leaf_->arg({.a = extents_[a]}, "parts", a)}
                           : unrolled ? Coefficient{extents_[a]}
                           : a == granule_axis_ ? leaf_->constant_arg(extents_[a], "granule", a)
@@ -313,15 +197,6 @@ std::vector<Stmt> NestLowering::outer_loops(size_t count, std::vector<Stmt> body
     body = for_loop(variables_[outer_[i]], leaf_->count(outer_[i], 1), std::move(body));
   }
   return body;
-}
-
-std::vector<Stmt> NestLowering::initial_values() {
-  std::vector<Stmt> init;
-  for (const Reduction& r : reductions_) {
-    for (size_t i = 0; i < r.acc.size(); ++i)
-      init.push_back(make_assign(r.acc[i], identity(r, i)));
-  }
-  return init;
 }
 
 /// The nest for full granules, and once more for a last, shorter one.
@@ -351,11 +226,10 @@ std::vector<Stmt> NestLowering::block(int u, const std::optional<Limit>& limit) 
     return for_loop(u, {k.variables[u].count}, body_of(std::move(inner)));
   };
   std::vector<Stmt> body;
-  if (!reductions_.empty()) {
-    declare_registers({u, lane_});
-    const bool loads = std::ranges::any_of(reductions_, [](auto& r) { return r.first.id >= 0; });
-    body = nest(initial_values(), loads);
-    for (Stmt& s : reduced_loops(reduced_.size(), nest(accumulate(false), true))) {
+  if (reductions_->size() > 0) {
+    reductions_->declare({u, lane_});
+    body = nest(reductions_->initial_values(), reductions_->loads_first());
+    for (Stmt& s : reduced_loops(reduced_.size(), nest(reductions_->accumulate(false), true))) {
       body.push_back(std::move(s));
     }
   }
@@ -367,10 +241,10 @@ std::vector<Stmt> NestLowering::block(int u, const std::optional<Limit>& limit) 
 /// A scalar result that is no sum in lanes: one chain.
 std::vector<Stmt> NestLowering::scalar_body() {
   std::vector<Stmt> body;
-  if (!reductions_.empty()) {
-    declare_registers({});
-    body = initial_values();
-    for (Stmt& s : reduced_loops(reduced_.size(), accumulate(false)))
+  if (reductions_->size() > 0) {
+    reductions_->declare({});
+    body = reductions_->initial_values();
+    for (Stmt& s : reduced_loops(reduced_.size(), reductions_->accumulate(false)))
       body.push_back(std::move(s));
   }
   for (Stmt& s : stores({}))

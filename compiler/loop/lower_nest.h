@@ -8,7 +8,4 @@ namespace gradus::loop {
 /// same axes, elementwise nodes, and elementwise nodes that read those reductions.
 Leaf lower_nest(const LowerContext& context, const Piece& piece);
 
-/// Whether the node has a loop of its own: reductions, products, scatters.
-bool accumulates(const schedule::Node& node);
-
 }  // namespace gradus::loop

@@ -72,7 +72,7 @@ std::vector<Stmt> NestLowering::parts_over_carrier() {
   const Coefficient granule = leaf_->constant_arg(granule_, "granule");
   const int count = leaf_->carrier_points();
   const int last = outer_.size() > 1 ? outer_.back() : -1;  // the first is that of the parts
-  const int64_t most = std::max<int64_t>(1, kChains / static_cast<int64_t>(reductions_.size()));
+  const int64_t most = std::max<int64_t>(1, kChains / static_cast<int64_t>(reductions_->size()));
   const int64_t results = last < 0 ? 1 : unrolled_points(last, most);
   const int q = k.add_variable("q", LoopKind::Unroll, results);
   if (last >= 0) leaf_->set_axis(last, plus(variable(variables_[last], results), variable(q)));
@@ -85,14 +85,14 @@ std::vector<Stmt> NestLowering::parts_over_carrier() {
     body = for_loop(u, {k.variables[u].count}, body_of(std::move(inner)));
     return for_loop(q, {results}, std::move(body));
   };
-  declare_registers({q, u, lane_});
-  std::vector<Stmt> body = in_lanes(initial_values(), false);
-  std::vector<Stmt> step = in_lanes(accumulate(true), true);
+  reductions_->declare({q, u, lane_});
+  std::vector<Stmt> body = in_lanes(reductions_->initial_values(), false);
+  std::vector<Stmt> step = in_lanes(reductions_->accumulate(true), true);
   step = for_loop(b, leaf_->constant_arg(granule_ / kCanonicalLanes, "blocks", granule_axis_),
                   std::move(step));
   for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(step)))
     body.push_back(std::move(s));
-  for (Stmt& s : reduce_lanes({q}))
+  for (Stmt& s : reductions_->reduce_lanes({q}))
     body.push_back(std::move(s));
   for (Stmt& s : for_loop(q, {results}, stores({q})))
     body.push_back(std::move(s));
@@ -103,24 +103,6 @@ std::vector<Stmt> NestLowering::parts_over_carrier() {
   body = outer_loops(std::max<size_t>(outer_.size(), 2) - 1, std::move(body));
   const int parts = leaf_->carrier_blocks(granule_, "parts");
   return for_loop(part, {1, parts}, std::move(body));
-}
-
-/// The trees over the lanes of all reductions.
-std::vector<Stmt> NestLowering::reduce_lanes(const std::vector<int>& dims) {
-  Kernel& k = leaf_->kernel();
-  std::vector<Stmt> trees;
-  for (const Reduction& r : reductions_) {
-    Stmt tree{.kind = Stmt::Kind::LaneReduce};
-    tree.reduce = r.op;
-    for (int a : r.acc) {
-      tree.sources.push_back(a);
-      tree.targets.push_back(k.add_local("result", k.locals[a].dtype, dims));
-    }
-    leaf_->set_register(r.node, tree.targets.back());
-    if (r.extremum >= 0) leaf_->set_register(r.extremum, tree.targets[0]);
-    trees.push_back(std::move(tree));
-  }
-  return trees;
 }
 
 std::vector<Stmt> NestLowering::lanes_over_reduced() {
@@ -139,8 +121,9 @@ std::vector<Stmt> NestLowering::lanes_over_reduced() {
     return make_for(u, {k.variables[u].count}, body_of(std::move(inner)));
   };
   return with_parts([&] {
-    declare_registers({u, lane_});
-    std::vector<Stmt> body = body_of(in_lanes(initial_values(), kCanonicalLanes)), steps;
+    reductions_->declare({u, lane_});
+    std::vector<Stmt> body = body_of(in_lanes(reductions_->initial_values(), kCanonicalLanes)),
+                      steps;
     const int64_t extent = extents_[last], rest = extent % kCanonicalLanes;
     if (extent >= kCanonicalLanes) {
       const int x = k.add_variable("k", LoopKind::Reduce);
@@ -148,16 +131,17 @@ std::vector<Stmt> NestLowering::lanes_over_reduced() {
       const Coefficient count = last == granule_axis_
                                     ? leaf_->constant_arg(extent / kCanonicalLanes, "blocks", last)
                                     : leaf_->count(last, kCanonicalLanes);
-      steps.push_back(make_for(x, count, body_of(in_lanes(accumulate(false), kCanonicalLanes))));
+      steps.push_back(
+          make_for(x, count, body_of(in_lanes(reductions_->accumulate(false), kCanonicalLanes))));
     }
     if (rest) {
       leaf_->set_axis(last, plus(lane, constant_index({extent - rest})));
-      steps.push_back(in_lanes(accumulate(true), rest));
+      steps.push_back(in_lanes(reductions_->accumulate(true), rest));
     }
     for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(steps))) {
       body.push_back(std::move(s));
     }
-    for (Stmt& s : reduce_lanes({}))
+    for (Stmt& s : reductions_->reduce_lanes({}))
       body.push_back(std::move(s));
     for (Stmt& s : stores({}))
       body.push_back(std::move(s));

@@ -6,7 +6,7 @@
 // carrier (nest_in_lanes.cpp has these two).
 #pragma once
 
-#include "compiler/loop/leaf_builder.h"
+#include "compiler/loop/reductions.h"
 
 namespace gradus::loop {
 
@@ -20,15 +20,6 @@ class NestLowering {
   Leaf run();
 
  private:
-  struct Reduction {
-    int node;
-    ReduceOp op;
-    std::vector<V> values;  // what is combined: (value), (value, index), (update, condition)
-    std::vector<int> acc;
-    V first;            // Scatter: what is added to
-    int extremum = -1;  // ArgMax, ArgMin: another node of the piece, its value
-  };
-
   void find_axes();
   void find_carrier();
   void find_values();
@@ -36,8 +27,6 @@ class NestLowering {
   std::vector<Stmt> lanes_over_reduced();
   std::vector<Stmt> lanes_over_carrier();
   std::vector<Stmt> parts_over_carrier();
-  /// Results stand in registers over `dims`.
-  std::vector<Stmt> reduce_lanes(const std::vector<int>& dims);
   int64_t unrolled_points(int leaf_axis, int64_t most) const;
   bool touches_without_room() const;
   struct Limit {
@@ -47,14 +36,8 @@ class NestLowering {
   std::vector<Stmt> block(int u, const std::optional<Limit>& limit);
   std::vector<Stmt> scalar_body();
   std::vector<Stmt> stores(const std::vector<int>& dims);
-  std::vector<Stmt> accumulate(bool merge);
-  void declare_registers(const std::vector<int>& dims);
-  Reduction scatter(int v, const Point& p);
-  bool joins(const Reduction& r);
-  int identity(const Reduction& r, size_t i);
   std::vector<Stmt> reduced_loops(size_t count, std::vector<Stmt> body);
   std::vector<Stmt> outer_loops(size_t count, std::vector<Stmt> body);
-  std::vector<Stmt> initial_values();
   Point point_of(int v) const;
   std::vector<Stmt> with_parts(const std::function<std::vector<Stmt>()>& make);
   const schedule::Node& node(int v) const { return context_.schedule.nodes[v]; }
@@ -72,7 +55,7 @@ class NestLowering {
   std::map<int, Affine> axis_value_;  // leaf axes that are not simply themselves
   std::unique_ptr<ElementBuilder> element_;
   std::unique_ptr<LeafBuilder> leaf_;
-  std::vector<Reduction> reductions_;
+  std::optional<Reductions> reductions_;
   std::vector<std::pair<int, V>> stored_;
   bool carrier_in_lanes_ = false;
   std::map<int, int> variables_;  // leaf axis -> loop variable

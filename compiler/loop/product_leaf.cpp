@@ -1,5 +1,6 @@
 #include "compiler/loop/product_leaf.h"
 
+#include "compiler/schedule/node_table.h"
 #include "runtime/error.h"
 
 namespace gradus::loop {
@@ -14,7 +15,11 @@ ProductLeaf::ProductLeaf(const LowerContext& context, const Piece& piece, int pr
       extents_(node_.extents) {
   std::set<int> inlined;
   for (int v : piece_.nodes) {
-    if (v != product_) inlined.insert(v);
+    const Node& n = context_.schedule.nodes[v];
+    if (!accumulates(n)) inlined.insert(v);
+    if (n.kind != schedule::NodeKind::Reduce || !window_axes_.empty()) continue;
+    for (int a = n.parallel; a < static_cast<int>(n.extents.size()); ++a)
+      window_axes_.push_back(schedule::source_axis(n.reads[0], a));
   }
   element_ =
       std::make_unique<ElementBuilder>(context_.schedule, std::move(inlined), context_.storage);
@@ -34,7 +39,10 @@ ProductLeaf::ProductLeaf(const LowerContext& context, const Piece& piece, int pr
 
 void ProductLeaf::find_roots() {
   element_->bind(product_);
+  windows_.emplace(*element_, *leaf_);
+  windows_->walk(window_axes_);
   std::map<int, Point> at{{product_, point_}};
+  std::set<int> reduced;  // windows, and what follows them
   for (int v : piece_.nodes) {
     const Node& n = context_.schedule.nodes[v];
     if (v != product_) {
@@ -44,36 +52,43 @@ void ProductLeaf::find_roots() {
         auto u = at.find(r.source);
         if (u == at.end()) continue;
         found = true;
+        if (reduced.contains(r.source)) reduced.insert(v);
         for (auto [from, to] : r.same)
           p[to] = u->second[from];
+      }
+      if (n.kind == schedule::NodeKind::Reduce) {
+        windows_->add(v, p);
+        reduced.insert(v);
       }
       if (found) at[v] = std::move(p);
     }
     if (piece_.materialised.contains(v)) {
       GRADUS_CHECK(at.contains(v), "an operand of a product is written by its leaf");
-      roots_.push_back({v, at.at(v), element_->value(v, at.at(v))});
+      auto& roots = reduced.contains(v) ? window_roots_ : roots_;
+      roots.push_back({v, at.at(v), element_->value(v, at.at(v))});
     }
   }
 }
 
-std::vector<Stmt> ProductLeaf::store_roots(const std::vector<int>& dims) {
+std::vector<Stmt> ProductLeaf::store_roots(const std::vector<Root>& roots,
+                                           const std::vector<int>& dims) {
   Kernel& k = leaf_->kernel();
   std::vector<V> values;
-  for (const Root& root : roots_)
+  for (const Root& root : roots)
     values.push_back(root.value);
   const auto exprs = leaf_->expressions(*element_, values);
   std::vector<Stmt> body, stores;
-  for (size_t r = 0; r < roots_.size(); ++r) {
+  for (size_t r = 0; r < roots.size(); ++r) {
     int e = exprs[r];
-    if (roots_.size() > 1) {
+    if (roots.size() > 1) {
       // All loads before all stores: an output may take its input's memory.
       const int held = k.add_local("out", k.exprs[e].dtype, dims);
       body.push_back(make_assign(held, e));
       e = k.local_value(held);
     }
-    Position position = element_->position(roots_[r].node, roots_[r].at);
+    Position position = element_->position(roots[r].node, roots[r].at);
     if (is_split()) {
-      const int64_t stride = context_.storage.at(roots_[r].node).part_stride;
+      const int64_t stride = context_.storage.at(roots[r].node).part_stride;
       position.index = plus(position.index, scaled(axis(part_axis_), stride));
     }
     stores.push_back(leaf_->store(position, e));

@@ -1,10 +1,10 @@
 // What the lowerings of products share: the operands as element programs, partial results, and the
-// nodes that follow the product at its own points.
+// nodes that follow the product at its own points, or at those of windows that the leaf reduces.
 #pragma once
 
 #include <memory>
 
-#include "compiler/loop/leaf_builder.h"
+#include "compiler/loop/reductions.h"
 
 namespace gradus::loop {
 
@@ -14,14 +14,21 @@ class ProductLeaf {
 
  protected:
   void find_roots();
+  struct Root {
+    int node;
+    Point at;
+    V value;
+  };
+
   /// Stores what follows the product, which is in the register array `acc` over `dims`; `nest` makes
   /// the loops over them.
   template <class Nest>
   std::vector<Stmt> epilogue(int acc, const std::vector<int>& dims, Nest nest) {
     leaf_->set_register(product_, acc);
-    return nest(store_roots(dims));
+    if (roots_.empty()) return {};
+    return nest(store_roots(roots_, dims));
   }
-  std::vector<Stmt> store_roots(const std::vector<int>& dims);
+  std::vector<Stmt> store_roots(const std::vector<Root>& roots, const std::vector<int>& dims);
   bool is_split() const { return part_axis_ >= 0; }
 
   const LowerContext& context_;
@@ -34,12 +41,11 @@ class ProductLeaf {
   Point point_;
   std::unique_ptr<ElementBuilder> element_;
   std::unique_ptr<LeafBuilder> leaf_;
-  struct Root {
-    int node;
-    Point at;
-    V value;
-  };
   std::vector<Root> roots_;
+  /// Axes of the product that windows consist of; what is reduced over them; what is stored of that.
+  std::vector<int> window_axes_;
+  std::optional<Reductions> windows_;
+  std::vector<Root> window_roots_;
 };
 
 }  // namespace gradus::loop

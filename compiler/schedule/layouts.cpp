@@ -49,7 +49,8 @@ std::vector<std::vector<int>>::iterator leaf_of(Region& region, int node) {
 class Layouts {
  public:
   explicit Layouts(State& state) : st_(state) {}
-  void run();
+  void choose_lanes();
+  void copy_operands();
 
  private:
   bool suits_lanes(const Region& region) const;
@@ -64,29 +65,27 @@ class Layouts {
   State& st_;
 };
 
-void Layouts::run() {
+void Layouts::choose_lanes() {
   for (Region& region : st_.s.regions) {
     region.carrier_in_lanes = suits_lanes(region);
     for (int v : region.nodes) {
-      if (!region.carrier_in_lanes || st_.label[v].empty()) continue;
-      region.lane_block = st_.granule_of(st_.nodes[v].extents[st_.label[v][0]]);
-    }
-  }
-  find_whole_in_lanes();
-  for (int r = 0; r < static_cast<int>(st_.s.regions.size()); ++r) {
-    if (st_.s.regions[r].carrier_in_lanes) {
-      copy_whole_operands(r);
-      straighten_operands(r);
-    }
-    for (int v : st_.s.regions[r].nodes) {
       Node& n = st_.nodes[v];
-      const bool labelled = !st_.label[v].empty();
-      if (st_.s.regions[r].carrier_in_lanes && labelled) {
+      if (region.carrier_in_lanes && !st_.label[v].empty()) {
+        region.lane_block = st_.granule_of(n.extents[st_.label[v][0]]);
         n.lane_axis = n.part_axis;
       } else if (reduces_innermost(n)) {
         n.lane_axis = static_cast<int>(n.extents.size()) - 1;
       }
     }
+  }
+  find_whole_in_lanes();
+}
+
+void Layouts::copy_operands() {
+  for (int r = 0; r < static_cast<int>(st_.s.regions.size()); ++r) {
+    if (!st_.s.regions[r].carrier_in_lanes) continue;
+    copy_whole_operands(r);
+    straighten_operands(r);
   }
 }
 
@@ -305,8 +304,12 @@ int Layouts::straight_copy(int number, int v, const Read& read) {
 
 }  // namespace
 
-void lay_out(State& state) {
-  Layouts(state).run();
+void choose_lanes(State& state) {
+  Layouts(state).choose_lanes();
+}
+
+void copy_operands(State& state) {
+  Layouts(state).copy_operands();
 }
 
 }  // namespace gradus::schedule

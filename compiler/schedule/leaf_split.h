@@ -4,12 +4,11 @@
 
 #include <vector>
 
-#include "compiler/schedule/plan.h"
+#include "compiler/schedule/state.h"
 
 namespace gradus::schedule {
 
 /// `leaf` and the results: producers first.
-std::vector<std::vector<int>> split_leaf(const std::vector<Node>& nodes,
-                                         const std::vector<int>& leaf);
+std::vector<std::vector<int>> split_leaf(const State& state, const std::vector<int>& leaf);
 
 }  // namespace gradus::schedule

@@ -202,7 +202,7 @@ void Leaves::group(Region& region) {
     if (st_.options.grouping == LeafGrouping::Tight) {
       region.leaves.push_back(std::move(leaf));
     } else {
-      for (auto& part : split_leaf(st_.nodes, leaf))
+      for (auto& part : split_leaf(st_, leaf))
         region.leaves.push_back(std::move(part));
     }
   }

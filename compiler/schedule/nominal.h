@@ -15,6 +15,7 @@ inline constexpr double kBarrier = 4000;  // cycles: the barrier and the imbalan
 inline constexpr int64_t kReuse = 8;      // uses of an operand per load in a product
 inline constexpr int64_t kLanes = 16;     // of a vector
 inline constexpr int64_t kRow = 64;       // elements of a row in registers
+inline constexpr int64_t kWindow = 4;     // points of a window that a product reduces in registers
 inline constexpr int64_t kGranule = 8;    // rows of a partial result: a multiple of this …
 inline constexpr int64_t kWindowGranule = 16;  // … or of this in graphs with windows …
 inline constexpr int64_t kParts = 64;          // … so that at most this many are stored

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "compiler/loop/lower_nest.h"
+#include "compiler/loop/reductions.h"
 #include "compiler/schedule/union_find.h"
 #include "runtime/error.h"
 

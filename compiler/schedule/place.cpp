@@ -10,8 +10,9 @@ void place(Schedule& schedule, const PlaceOptions& options) {
   find_phases(state);
   repeat_cheap_values(state);
   find_regions(state);
+  choose_lanes(state);
   find_leaves(state);
-  lay_out(state);
+  copy_operands(state);
   check(schedule);
 }
 

@@ -71,8 +71,9 @@ void choose_carriers(State& state);  // with split_reductions after each commit
 void find_phases(State& state);
 void repeat_cheap_values(State& state);
 void find_regions(State& state);
+void choose_lanes(State& state);
 void find_leaves(State& state);
-void lay_out(State& state);
+void copy_operands(State& state);
 
 /// Reductions over the carrier of the nodes just labelled become partial sums where that moves
 /// fewer bytes.

@@ -2,6 +2,8 @@
 // and the same bits whatever the vector width and the number of threads.
 #include <catch2/catch_test_macros.hpp>
 
+#include "compiler/ops/build.h"
+#include "compiler/ops/op.h"
 #include "compiler/reference.h"
 #include "compiler/schedule/plan.h"
 #include "compiler/transforms/passes.h"
@@ -38,7 +40,8 @@ void check(const ConvnetSizes& sizes) {
 
 schedule::Schedule placed(const ir::Graph& graph) {
   ir::Graph current = graph;
-  for (const auto& pass : transforms::passes()) current = pass.run(current);
+  for (const auto& pass : transforms::passes())
+    current = pass.run(current);
   schedule::Schedule s = schedule::translate(current);
   schedule::place(s);
   return s;
@@ -52,7 +55,87 @@ bool has_whole_values_in_lanes(const ir::Graph& graph) {
   return std::ranges::any_of(placed(graph).nodes, [](const auto& n) { return n.lane_block > 0; });
 }
 
+/// Whether a kernel computes a product and reduces what it gives.
+bool reduces_in_registers(const ir::Graph& graph) {
+  const auto s = placed(graph);
+  for (const schedule::Region& region : s.regions) {
+    for (const auto& leaf : region.leaves) {
+      const auto has = [&](schedule::NodeKind kind) {
+        return std::ranges::any_of(leaf, [&](int v) { return s.nodes[v].kind == kind; });
+      };
+      if (has(schedule::NodeKind::Product) && has(schedule::NodeKind::Reduce)) return true;
+    }
+  }
+  return false;
+}
+
+using ir::Builder;
+using ir::Value;
+
+/// A convolution with a bias, side by side windows of height x width of it, what `outputs` makes of
+/// convolution and windows (batch, rows, columns, channels, points), and the first output's sum for
+/// each image, so that nothing but images is shared out among threads.
+template <class Outputs>
+ir::Graph pooled_convolution(int64_t batch, int64_t height, int64_t width, Outputs outputs,
+                             DType dtype = DType::F32) {
+  Builder b("pooled");
+  const int64_t rows = 5 * height, columns = 3 * width, channels = 17;
+  const Value images = b.parameter({dtype, {batch, rows, columns, 8}}, "images");
+  const Value weights = b.parameter({dtype, {3, 3, 8, channels}}, "weights");
+  const Value bias = b.parameter({dtype, {channels}}, "bias");
+  Value x = ops::conv(b, images, weights, {0, {1, 1}, {1, 1}, {1, 1}, {1, 1}});
+  x = ops::add(b, x, ops::broadcast(b, bias, b.type(x).shape, {3}));
+  Value w = ops::reshape(b, x, {batch, 5, height, 3, width, channels});
+  w = ops::transpose(b, w, {0, 1, 3, 5, 2, 4});
+  w = ops::reshape(b, w, {batch, 5, 3, channels, height * width});
+  std::vector<Value> out = outputs(b, x, w);
+  out.push_back(ops::reduce_sum(b, out[0], {1, 2, 3}));
+  return b.finish(out, std::vector<std::string>(out.size(), "out"));
+}
+
+void check(const ir::Graph& graph, double tolerance) {
+  const Arrays inputs = inputs_of(graph);
+  const Arrays got = testing::run_with(graph, inputs, 16, 1);
+  const Arrays expected = testing::run(*make_reference_executable(graph), inputs);
+  CHECK(testing::difference(got, expected, tolerance) == "");
+  CHECK(testing::same_bits(testing::run_with(graph, inputs, 8, 2), got));
+  CHECK(testing::same_bits(testing::run_with(graph, inputs, 4, 3), got));
+}
+
 }  // namespace
+
+TEST_CASE("a convolution reduces small windows of its result in registers") {
+  const auto largest = [](Builder& b, Value, Value w) {
+    return std::vector{ops::reduce_max(b, w, {4}), ops::argmax(b, w, 4)};
+  };
+  for (int64_t batch : {8, 9, 20, 40}) {
+    INFO("batch " << batch);
+    const ir::Graph graph = pooled_convolution(batch, 2, 2, largest);
+    CHECK(reduces_in_registers(graph));
+    check(graph, 1e-5);
+  }
+  const auto mean = [](Builder& b, Value, Value w) {
+    const Value sum = ops::reduce_sum(b, w, {4});
+    return std::vector{ops::mul(b, sum, ops::constant_like(b, sum, 0.25))};
+  };
+  const auto both_and_all = [](Builder& b, Value x, Value w) {
+    const Value high = ops::reduce_max(b, w, {4}), low = ops::reduce_min(b, w, {4});
+    return std::vector{ops::tanh(b, ops::sub(b, high, low)), b.add(ops::op_named("relu"), {x})};
+  };
+  for (auto [height, width] : {std::pair{2, 2}, {1, 3}, {4, 1}}) {
+    INFO(height << " x " << width);
+    const ir::Graph means = pooled_convolution(20, height, width, mean);
+    CHECK(reduces_in_registers(means));
+    check(means, 1e-5);
+    const ir::Graph several = pooled_convolution(20, height, width, both_and_all);
+    CHECK(reduces_in_registers(several));
+    check(several, 1e-5);
+  }
+  check(pooled_convolution(24, 2, 2, largest, DType::F64), 1e-12);
+  const ir::Graph wide = pooled_convolution(20, 3, 3, largest);
+  CHECK_FALSE(reduces_in_registers(wide));
+  check(wide, 1e-5);
+}
 
 TEST_CASE("images lie in the lanes from eight of them on") {
   CHECK(has_lanes(testing::convnet_step({.batch = 32})));
