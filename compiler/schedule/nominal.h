@@ -19,6 +19,7 @@ inline constexpr int64_t kWindow = 4;     // points of a window that a product r
 inline constexpr int64_t kGranule = 8;    // rows of a partial result: a multiple of this …
 inline constexpr int64_t kWindowGranule = 16;  // … or of this in graphs with windows …
 inline constexpr int64_t kParts = 64;          // … so that at most this many are stored
+inline constexpr int64_t kUsualParts = 8;      // of a batch of 128 images
 inline constexpr size_t kCone = 32;            // nodes that are computed again
 
 /// Cycles to move that many bytes to or from a value stored whole.

@@ -91,6 +91,9 @@ std::vector<int> distinct_sources(const Node& node) {
 
 double State::time(int v) const {
   const Node& n = nodes[v];
+  // Few parts cost as many do: a small batch is placed like a large one, and shares its kernels.
+  const int64_t parts = n.combine ? n.extents.back() : nominal::kUsualParts;
+  const int64_t times = std::max<int64_t>(1, nominal::kUsualParts / std::max<int64_t>(1, parts));
   int64_t touched = n.bytes();
   const int64_t points = n.points();
   for (size_t i = 0; i < n.reads.size(); ++i) {
@@ -99,9 +102,10 @@ double State::time(int v) const {
     for (size_t j = 0; j < i; ++j)
       again |= n.reads[j].source == u;
     const auto width = static_cast<int64_t>(size_of(nodes[u].dtype));
-    if (!again) touched += std::min(nodes[u].bytes(), points * width);
+    if (!again) touched += times * std::min(nodes[u].bytes(), points * width);
   }
-  return std::max(n.work / nominal::kPeak, static_cast<double>(touched) / nominal::kNear);
+  return std::max(static_cast<double>(times) * n.work / nominal::kPeak,
+                  static_cast<double>(touched) / nominal::kNear);
 }
 
 namespace {
