@@ -26,6 +26,7 @@ namespace {
 constexpr std::string_view kSuffix = ".kernel";
 constexpr std::string_view kTemporarySuffix = ".tmp";
 constexpr time_t kAbandonedSeconds = 3600;
+constexpr int64_t kMostSubfolders = 64, kSubfolderBytes = int64_t{4} << 20;
 
 // Followed by the key and the blob. Read on the machine that wrote it, so in its byte order.
 struct EntryHeader {
@@ -68,10 +69,17 @@ std::string entry_content(std::string_view key, std::string_view blob) {
 }  // namespace
 
 KernelCache::KernelCache(std::string folder, int64_t limit_bytes)
-    : folder_(std::move(folder)), limit_bytes_(limit_bytes) {}
+    : folder_(std::move(folder)),
+      subfolders_(static_cast<uint64_t>(
+          std::clamp<int64_t>(limit_bytes / kSubfolderBytes, 1, kMostSubfolders))),
+      limit_bytes_(limit_bytes / static_cast<int64_t>(subfolders_)) {}
 
-std::string KernelCache::path_of(std::string_view key) const {
-  return fmt::format("{}/{}{}", folder_, to_hex(hash128(key)), kSuffix);
+std::string KernelCache::subfolder_of(const Hash128& hash) const {
+  return fmt::format("{}/{:02x}", folder_, hash.lo % subfolders_);
+}
+
+std::string KernelCache::path_of(const Hash128& hash) const {
+  return fmt::format("{}/{}{}", subfolder_of(hash), to_hex(hash), kSuffix);
 }
 
 KernelCache::Statistics KernelCache::statistics() const {
@@ -102,7 +110,7 @@ void KernelCache::stop_storing(std::string_view reason) {
 }
 
 std::optional<std::string> KernelCache::load(std::string_view key) {
-  std::string path = path_of(key);
+  const std::string path = path_of(hash128(key));
   std::optional<std::string> blob;
   bool is_sound = true;
   if (is_folder_ours() && access(path.c_str(), R_OK) == 0) {
@@ -135,11 +143,13 @@ void KernelCache::store(std::string_view key, std::string_view blob) {
     std::lock_guard lock(mutex_);
     if (!can_store_) return;
   }
+  const Hash128 hash = hash128(key);
   try {
     make_folders(folder_, true);
     if (!is_folder_ours()) return;
+    make_folders(subfolder_of(hash), true);
     // No flush: the checksum finds an entry that a crash of the machine has torn.
-    write_file_atomically(path_of(key), content, Durability::Checked);
+    write_file_atomically(path_of(hash), content, Durability::Checked);
   } catch (const DataError& e) {
     std::lock_guard lock(mutex_);
     stop_storing(e.message().what);
@@ -147,14 +157,13 @@ void KernelCache::store(std::string_view key, std::string_view blob) {
   }
   std::lock_guard lock(mutex_);
   ++statistics_.stores;
-  bytes_until_eviction_ -= bytes;
-  if (bytes_until_eviction_ <= 0) evict();
+  if (hash.hi % subfolders_ == 0) evict(subfolder_of(hash));
 }
 
-// With the mutex held. Reads the folder, deletes the longest unused entries above three quarters of
-// the limit if it is passed, and decides after how many more bytes to look again. Other processes
-// may do the same at the same time: deleting twice does no harm.
-void KernelCache::evict() {
+// With the mutex held. Reads the subfolder and deletes the longest unused entries above three
+// quarters of the limit if it is passed. Other processes may do the same at the same time: deleting
+// twice does no harm.
+void KernelCache::evict(const std::string& path) {
   struct File {
     std::string name;
     timespec used;
@@ -162,7 +171,7 @@ void KernelCache::evict() {
   };
   std::vector<File> files;
   int64_t total = 0;
-  DIR* folder = opendir(folder_.c_str());
+  DIR* folder = opendir(path.c_str());
   if (folder == nullptr) return;
   while (const dirent* found = readdir(folder)) {
     std::string_view name = found->d_name;
@@ -187,7 +196,6 @@ void KernelCache::evict() {
     }
   }
   closedir(folder);
-  bytes_until_eviction_ = std::min(limit_bytes_ / 8, limit_bytes_ - total);
 }
 
 std::shared_ptr<KernelCache> kernel_cache() {

@@ -4,7 +4,8 @@
 // lookup compares the key, never trusts the hash. The key is whatever the blob depends on (content,
 // processor, compiler version); the caller composes it. Entries are written under another name and
 // renamed, so processes share a folder without locks. A torn, corrupt or foreign file is deleted
-// and counts as a miss. No failure here is an error of the program: it compiles again.
+// and counts as a miss. Entries are dealt to subfolders by their hash, each with its share of the
+// limit: clearing one up reads few files, and one store in so many does it. No failure here is an error of the program: it compiles again.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +15,13 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/hash.h"
+
 namespace gradus {
 
 class KernelCache {
  public:
-  /// Entries live in `folder`, which is made by the first store; together they stay below
+  /// Entries live in `folder`, which is made by the first store; together they stay near
   /// `limit_bytes`, those not used for the longest time going first.
   KernelCache(std::string folder, int64_t limit_bytes);
 
@@ -40,18 +43,19 @@ class KernelCache {
   const std::string& folder() const { return folder_; }
 
  private:
-  std::string path_of(std::string_view key) const;
+  std::string subfolder_of(const Hash128& hash) const;
+  std::string path_of(const Hash128& hash) const;
   bool is_folder_ours();
   void stop_storing(std::string_view reason);
-  void evict();
+  void evict(const std::string& folder);
 
   const std::string folder_;
-  const int64_t limit_bytes_;
-  mutable std::mutex mutex_;  // of everything below
+  const uint64_t subfolders_;
+  const int64_t limit_bytes_;  // of each
+  mutable std::mutex mutex_;   // of everything below
   Statistics statistics_;
   bool can_store_ = true;
   bool is_folder_checked_ = false;
-  int64_t bytes_until_eviction_ = 0;
 };
 
 /// The cache of the options in force (folder "kernels" in cache_dir, which is user_cache_folder()

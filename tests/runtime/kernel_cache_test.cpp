@@ -28,8 +28,9 @@ namespace {
 constexpr int64_t kLarge = int64_t{64} << 20;
 
 std::string only_file_in(const std::string& folder) {
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    return entry.path();
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) return entry.path();
+  }
   return "";
 }
 
@@ -163,8 +164,8 @@ TEST_CASE("the entries unused for the longest time are evicted", "[cache]") {
     cache.store(key(i), blob);
     tick();
     uintmax_t total = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
-      total += entry.file_size();
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+      if (entry.is_regular_file()) total += entry.file_size();
     }
     REQUIRE(total <= 100'000);
   }
@@ -183,15 +184,34 @@ TEST_CASE("an entry larger than the whole cache is not kept", "[cache]") {
 
 TEST_CASE("files left by killed processes are cleared away", "[cache]") {
   TemporaryFolder folder;
-  write_file_atomically(folder / "a.kernel.1.0.tmp", "old");
-  write_file_atomically(folder / "b.kernel.1.0.tmp", "being written");
+  const std::string old = folder / "00/a.kernel.1.0.tmp", fresh = folder / "00/b.kernel.1.0.tmp";
+  std::filesystem::create_directory(folder / "00");
+  write_file_atomically(old, "old");
+  write_file_atomically(fresh, "being written");
   using std::filesystem::last_write_time;
-  last_write_time(folder / "a.kernel.1.0.tmp",
-                  last_write_time(folder / "a.kernel.1.0.tmp") - std::chrono::hours(2));
-  KernelCache cache(folder.path(), kLarge);
+  last_write_time(old, last_write_time(old) - std::chrono::hours(2));
+  KernelCache cache(folder.path(), 100'000);
   cache.store("key", "blob");
-  REQUIRE_FALSE(std::filesystem::exists(folder / "a.kernel.1.0.tmp"));
-  REQUIRE(std::filesystem::exists(folder / "b.kernel.1.0.tmp"));
+  REQUIRE_FALSE(std::filesystem::exists(old));
+  REQUIRE(std::filesystem::exists(fresh));
+}
+
+TEST_CASE("a large cache keeps to its limit, and no store reads all of it", "[cache]") {
+  TemporaryFolder folder;
+  constexpr int64_t kLimit = int64_t{16} << 20;
+  KernelCache cache(folder.path(), kLimit);
+  const std::string blob(20'000, 'x');
+  for (int i = 0; i < 2000; ++i)
+    cache.store(fmt::format("key {}", i), blob);
+  uintmax_t total = 0;
+  int subfolders = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+    if (entry.is_directory()) ++subfolders;
+    if (entry.is_regular_file()) total += entry.file_size();
+  }
+  CHECK(subfolders == 4);
+  CHECK(total < kLimit * 5 / 4);
+  CHECK(total > kLimit / 2);
 }
 
 TEST_CASE("threads and objects share one folder", "[cache][threads]") {

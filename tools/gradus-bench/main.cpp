@@ -49,7 +49,7 @@ gradus::Options without_disk_cache() {
 
 void print_batches() {
   const gradus::ScopedOptions scope(without_disk_cache());
-  for (int size : {128, 72, 8, 1})
+  for (int size : {128, 72, 8, 4, 2, 1})
     print(gradus::bench::measure_batch(size));
 }
 
