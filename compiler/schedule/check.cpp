@@ -28,11 +28,24 @@ void check_read(const Schedule& s, int v, const Read& r, bool looped) {
   }
 }
 
+/// What is labelled runs over one range, position by position.
+void check_carriers(const Schedule& s, const Region& region) {
+  std::vector<int64_t> extents;
+  for (int v : region.nodes) {
+    std::vector<int64_t> own;
+    for (int a : s.label[v])
+      own.push_back(s.nodes[v].extents[a]);
+    if (extents.empty()) extents = own;
+    GRADUS_CHECK(own.empty() || own == extents, "a region has carriers of different extents");
+  }
+}
+
 void check_regions(const Schedule& s) {
   std::vector<std::vector<int>> into(s.regions.size());
   std::vector<int> all;
   for (int b = 0; b < static_cast<int>(s.regions.size()); ++b) {
     all.push_back(b);
+    check_carriers(s, s.regions[b]);
     for (int v : s.regions[b].nodes) {
       GRADUS_CHECK(s.region_of[v] == b && s.phase[v] == s.regions[b].phase);
       for (const Read& r : s.nodes[v].reads) {

@@ -137,10 +137,32 @@ TEST_CASE("a convolution reduces small windows of its result in registers") {
   check(wide, 1e-5);
 }
 
-TEST_CASE("images lie in the lanes, a few of them where gradients are summed up") {
-  CHECK(has_lanes(testing::convnet_step({.batch = 3, .image = 28, .features = 16})));
+TEST_CASE("images lie in the lanes, a few of them where their gradients are summed up") {
   CHECK(has_lanes(testing::convnet_step({.batch = 32})));
+  CHECK(has_lanes(testing::convnet_step({.batch = 3, .features = 16, .more_features = 16})));
   CHECK_FALSE(has_lanes(testing::convnet_step({.batch = 1})));
+}
+
+TEST_CASE("networks of all sizes are placed soundly") {
+  for (int64_t batch : {1, 2, 4, 8, 12, 16, 24, 64}) {
+    for (int64_t image : {8, 10, 17, 28}) {
+      for (int64_t features : {4, 6, 16, 32}) {
+        INFO(batch << " images of " << image << ", " << features << " features");
+        const ConvnetSizes sizes{
+            .batch = batch, .image = image, .features = features, .more_features = 2 * features};
+        CHECK_NOTHROW(placed(testing::convnet_step(sizes)));
+      }
+    }
+  }
+  // Values that every thread computes for itself are read over the rows of one convolution and the
+  // channels of another.
+  check({.batch = 8,
+         .image = 28,
+         .taps = 5,
+         .padding = 2,
+         .features = 16,
+         .more_features = 16,
+         .dtype = DType::F64});
 }
 
 TEST_CASE("batches of any size train a convolutional network as the reference does") {
