@@ -40,7 +40,12 @@ struct Score {
 
 class Carriers {
  public:
-  explicit Carriers(State& state) : st_(state), at_(state.nodes.size(), -1) { find_classes(); }
+  explicit Carriers(State& state) : st_(state), at_(state.nodes.size(), -1) {
+    find_classes();
+    for (int v = 0; v < st_.size(); ++v) {
+      if (is_window(st_.nodes[v])) windows_.push_back(v);
+    }
+  }
   void choose();
 
  private:
@@ -63,6 +68,7 @@ class Carriers {
   void settle_conflicts(int c, const std::vector<int>& nodes, Torn& axes);
   void cover(int c, Candidate& result);
   Score score(int c);
+  bool are_images(const Candidate& cand) const;
   /// The nodes it labelled.
   std::vector<int> commit(int c);
 
@@ -72,6 +78,7 @@ class Carriers {
   std::vector<int> owner_;                 // axis number -> node
   std::vector<std::vector<int>> members_;  // class -> axis numbers, ascending
   std::vector<int> at_;                    // node -> position in the candidate at hand; -1
+  std::vector<int> windows_;               // nodes
 };
 
 void Carriers::find_classes() {
@@ -244,6 +251,25 @@ void Carriers::cover(int c, Candidate& result) {
   }
 }
 
+/// Whether every convolution runs over the class or sums it up (`at_` is the candidate's), and there
+/// are enough to fill the lanes.
+bool Carriers::are_images(const Candidate& cand) const {
+  if (windows_.empty() || cand.nodes.empty()) return false;
+  if (st_.nodes[cand.nodes[0]].extents[cand.axis[0]] < nominal::kFewImages) return false;
+  bool any = false;
+  for (int w : windows_) {
+    const Node& n = st_.nodes[w];
+    const bool carried = at_[w] >= 0;
+    any |= carried;
+    const bool suits = std::ranges::any_of(n.reads, [&](const Read& r) {
+      if (carried) return slides(n, r) && source_axis(r, cand.axis[at_[w]]) >= 0;
+      return at_[r.source] >= 0 && same_axis(r, cand.axis[at_[r.source]]) >= n.parallel;
+    });
+    if (!suits) return false;
+  }
+  return any;
+}
+
 Score Carriers::score(int c) {
   const Candidate cand = candidate(c);
   std::vector<int> depth(cand.nodes.size(), 0);
@@ -261,6 +287,7 @@ Score Carriers::score(int c) {
       turns += static_cast<double>(product({n.extents.data(), n.loops.size()}));
     }
   }
+  const bool images = are_images(cand);
   double alone = 0, shared = 0;
   for (size_t i = 0; i < cand.nodes.size(); ++i) {
     const int v = cand.nodes[i];
@@ -281,7 +308,9 @@ Score Carriers::score(int c) {
   const int deepest = depth.empty() ? 0 : *std::ranges::max_element(depth);
   const double gain =
       st_.options.barrier * (turns + deepest) + (hops + 0.001 * others) / nominal::kFar / workers;
-  return {gain - (shared - alone / workers), alone > shared + st_.options.barrier};
+  // What few images lose in parallelism they gain by filling the lanes.
+  const double lost = images ? 0 : shared - alone / workers;
+  return {gain - lost, alone > shared + st_.options.barrier};
 }
 
 std::vector<int> Carriers::commit(int c) {

@@ -14,6 +14,7 @@ inline constexpr double kShared = 16e6;
 inline constexpr double kBarrier = 4000;  // cycles: the barrier and the imbalance in front of it
 inline constexpr int64_t kReuse = 8;      // uses of an operand per load in a product
 inline constexpr int64_t kLanes = 16;     // of a vector
+inline constexpr int64_t kFewImages = 6;  // fill the lanes better than channels do
 inline constexpr int64_t kRow = 64;       // elements of a row in registers
 inline constexpr int64_t kWindow = 4;     // points of a window that a product reduces in registers
 inline constexpr int64_t kGranule = 8;    // rows of a partial result: a multiple of this …

@@ -141,6 +141,10 @@ TEST_CASE("images lie in the lanes, a few of them where their gradients are summ
   CHECK(has_lanes(testing::convnet_step({.batch = 32})));
   CHECK(has_lanes(testing::convnet_step({.batch = 3, .features = 16, .more_features = 16})));
   CHECK_FALSE(has_lanes(testing::convnet_step({.batch = 1})));
+  for (int64_t batch : {6, 8, 12, 20}) {
+    const ConvnetSizes wide{.batch = batch, .image = 28, .features = 32, .more_features = 64};
+    CHECK(has_lanes(testing::convnet_step(wide)));
+  }
 }
 
 TEST_CASE("networks of all sizes are placed soundly") {
