@@ -71,6 +71,7 @@ class Carriers {
   bool are_images(const Candidate& cand) const;
   /// The nodes it labelled.
   std::vector<int> commit(int c);
+  std::vector<Candidate> components(int c, const Candidate& whole);
 
   State& st_;
   std::vector<int> base_;                  // node -> number of its axis 0
@@ -314,27 +315,49 @@ Score Carriers::score(int c) {
 }
 
 std::vector<int> Carriers::commit(int c) {
-  const Candidate cand = candidate(c);
-  UnionFind joined(cand.nodes.size());
-  for (size_t i = 0; i < cand.nodes.size(); ++i)
-    at_[cand.nodes[i]] = static_cast<int>(i);
-  for (const Use& e : cand.edges)
-    joined.join(at_[st_.read(e).source], at_[e.node]);
-  std::vector<double> alone(cand.nodes.size(), 0), shared(cand.nodes.size(), 0);
-  for (size_t i = 0; i < cand.nodes.size(); ++i) {
-    const int root = joined.find(static_cast<int>(i));
-    alone[root] += st_.time(cand.nodes[i]);
-    shared[root] += st_.shared_time(cand.nodes[i], cand.label(i));
-  }
-  for (size_t i = 0; i < cand.nodes.size(); ++i) {
-    const int v = cand.nodes[i], root = joined.find(static_cast<int>(i));
-    at_[v] = -1;
+  const Candidate whole = candidate(c);
+  for (int v : whole.nodes)
     st_.labelled[v] = 1;
+  for (const Candidate& piece : components(c, whole)) {
+    double alone = 0, shared = 0;
+    for (size_t i = 0; i < piece.nodes.size(); ++i) {
+      alone += st_.time(piece.nodes[i]);
+      shared += st_.shared_time(piece.nodes[i], piece.label(i));
+    }
     // A piece that is not worth a barrier stays uniform: every worker computes it.
-    if (alone[root] <= shared[root] + st_.options.barrier) continue;
-    st_.label[v].assign(cand.label(i).begin(), cand.label(i).end());
+    if (alone <= shared + st_.options.barrier) continue;
+    for (size_t i = 0; i < piece.nodes.size(); ++i) {
+      const auto label = piece.label(i);
+      st_.label[piece.nodes[i]].assign(label.begin(), label.end());
+    }
   }
-  return cand.nodes;
+  return whole.nodes;
+}
+
+/// What the class consists of where nothing inside it connects it, each with a label of its own: a
+/// weight and a bias share the axis of outputs, but the weight can be cut along its inputs too.
+std::vector<Candidate> Carriers::components(int c, const Candidate& whole) {
+  UnionFind joined(whole.nodes.size());
+  for (size_t i = 0; i < whole.nodes.size(); ++i)
+    at_[whole.nodes[i]] = static_cast<int>(i);
+  for (const Use& e : whole.edges)
+    joined.join(at_[st_.read(e).source], at_[e.node]);
+  std::map<int, Candidate> pieces;
+  for (size_t i = 0; i < whole.nodes.size(); ++i) {
+    Candidate& piece = pieces[joined.find(static_cast<int>(i))];
+    piece.nodes.push_back(whole.nodes[i]);
+    piece.axis.push_back(whole.axis[i]);
+  }
+  for (const Use& e : whole.edges)
+    pieces[joined.find(at_[e.node])].edges.push_back(e);
+  std::vector<Candidate> result;
+  for (auto& [root, piece] : pieces) {
+    cover(c, piece);
+    result.push_back(std::move(piece));
+  }
+  for (int v : whole.nodes)
+    at_[v] = -1;
+  return result;
 }
 
 void Carriers::choose() {
