@@ -21,6 +21,9 @@ constexpr double kFlopsPerMicrosecond = 50e3, kBytesPerMicrosecond = 20e3;
 /// A chunk's values in flight should fit half of a second-level cache.
 constexpr int64_t kChunkBytes = 512 << 10;
 constexpr int64_t kLeastChunk = 64;
+/// A range along the axis in the lanes ends at a vector tile's width, which is so many times a tile's
+/// height.
+constexpr int64_t kLanesToRows = 6;
 
 class Assembler {
  public:
@@ -94,7 +97,7 @@ ProgramPlan Assembler::run() {
   return std::move(plan_);
 }
 
-/// Of the axes of a label the one with most points is cut, or that of partial results; labels
+/// Of the axes of a label the one that can be cut most finely is, or that of partial results; labels
 /// correspond position by position.
 void Assembler::find_cuts() {
   for (const Region& region : s_.regions) {
@@ -108,13 +111,11 @@ void Assembler::find_cuts() {
       const auto& label = s_.label[v];
       if (label.empty()) continue;
       if (position < 0) {
-        position = 0;
-        for (int i = 1; i < static_cast<int>(label.size()); ++i) {
-          const int64_t extent = s_.nodes[v].extents[label[i]];
-          const int64_t best = s_.nodes[v].extents[label[position]];
-          // Of equals the outer one: the last axis goes to the lanes.
-          if (extent > best || (extent == best && label[i] < label[position])) position = i;
-        }
+        const auto pieces = [&](int a) {
+          const Node& n = s_.nodes[v];
+          return n.extents[a] * (a == n.parallel - 1 ? 1 : kLanesToRows);
+        };
+        position = static_cast<int>(std::ranges::max_element(label, {}, pieces) - label.begin());
       }
       cut_[v] = label[std::min<size_t>(position, label.size() - 1)];
     }
