@@ -109,6 +109,7 @@ class KeyWriter {
         operand(e.predicate);
         operand(e.otherwise);
         operand(e.offset);
+        put(e.near);
         return;
       case Expr::Kind::Local:
         return put(static_cast<uint64_t>(e.local));

@@ -177,6 +177,22 @@ int LeafBuilder::guard(const std::vector<schedule::Guard>& guards) {
   return all;
 }
 
+/// See Expr::near.
+bool LeafBuilder::is_near(const ElementInput& in) const {
+  int64_t elements = kCanonicalLanes;
+  for (auto [a, c] : in.position.index.terms) {
+    const bool guarded = std::ranges::any_of(
+        in.guards, [&](const schedule::Guard& g) { return coefficient(g.index, a) != 0; });
+    const bool outer = std::ranges::all_of(axes_.at(a).index.terms, [&](const Term& t) {
+      return t.variable < 0 || leaf_.kernel.variables[t.variable].kind == LoopKind::Serial;
+    });
+    if (guarded || outer) continue;
+    if (c < 0) return false;
+    elements += c * (extents_[a] - 1);
+  }
+  return elements * static_cast<int64_t>(size_of(in.dtype)) < kReach;
+}
+
 int LeafBuilder::expression(const ElementInput& in, std::span<const int> number) {
   Kernel& k = kernel();
   switch (in.kind) {
@@ -198,6 +214,7 @@ int LeafBuilder::expression(const ElementInput& in, std::span<const int> number)
       e.index = std::move(index);
       if (!in.guards.empty()) {
         e.predicate = guard(in.guards);
+        e.near = in.offset.id < 0 && is_near(in);
         e.otherwise = in.otherwise.id >= 0 ? number[in.otherwise.id] : k.constant(e.dtype, in.fill);
       }
       if (in.offset.id >= 0) {

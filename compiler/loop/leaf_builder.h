@@ -69,6 +69,7 @@ class LeafBuilder {
   bool has_fixed_strides(const Position& position) const;
   int expression(const ElementInput& in, std::span<const int> number);
   int guard(const std::vector<schedule::Guard>& guards);
+  bool is_near(const ElementInput& in) const;
 
   struct AxisUse {
     Index index;

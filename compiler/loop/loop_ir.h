@@ -19,6 +19,9 @@
 
 namespace gradus::loop {
 
+/// See Expr::near.
+inline constexpr int64_t kReach = 16 << 10;
+
 /// A set of a kernel's variables, of its locals or of its alias groups: no kernel has more of them.
 using NumberSet = std::bitset<256>;
 
@@ -82,6 +85,9 @@ struct Expr {
   Index index;
   int predicate = -1, otherwise = -1;  // Load: bool expression and value; -1: always
   int offset = -1;                     // Load: i64 expression added to the index; -1: none
+  /// Load with a predicate: Reduce, Unroll and Vector loops that do not change the predicate take it
+  /// forward by less than kReach bytes.
+  bool near = false;
   friend bool operator==(const Expr&, const Expr&) = default;
 };
 

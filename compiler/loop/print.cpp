@@ -179,7 +179,9 @@ class Printer {
       case Expr::Kind::Load: {
         std::string text = fmt::format("b{}[{}", e.buffer, text_of(e.index));
         if (e.offset >= 0) text += fmt::format("; + {}", texts[e.offset]);
-        if (e.predicate >= 0) text += fmt::format("; if {}", texts[e.predicate]);
+        if (e.predicate >= 0) {
+          text += fmt::format("; if {}{}", e.near ? "near " : "", texts[e.predicate]);
+        }
         if (e.otherwise >= 0) text += fmt::format("; else {}", texts[e.otherwise]);
         return text + "]";
       }

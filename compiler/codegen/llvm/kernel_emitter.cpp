@@ -16,7 +16,7 @@ using loop::Stmt;
 namespace {
 
 /// Bytes of zeros that loads outside of an array's bounds may reach.
-constexpr int64_t kZeroBytes = 1024;
+constexpr int64_t kZeroBytes = loop::kReach;
 
 /// Locals assigned and alias groups stored to in these statements.
 void collect_changes(const loop::Kernel& k, const std::vector<Stmt>& body, loop::NumberSet& locals,
@@ -210,7 +210,7 @@ void KernelEmitter::emit_store(const Stmt& s) {
   const DType dtype = k_.buffers[s.buffer].dtype;
   auto* element = scalars_.memory_type(dtype);
   Value* v = eval(s.expr);
-  Value* base = address(s.buffer, s.index, nullptr, nullptr);
+  Value* base = address(s.buffer, s.index, nullptr);
   const llvm::Align align(size_of(dtype));
   if (vector_ >= 0) {
     v = splat(v);
@@ -303,25 +303,23 @@ llvm::Value* KernelEmitter::eval_load(const Expr& e) {
   auto* element = scalars_.memory_type(e.dtype);
   const llvm::Align align(size_of(e.dtype));
   Value* offset = e.offset >= 0 ? eval(e.offset) : nullptr;
-  Value* predicate = e.predicate >= 0 ? eval(e.predicate) : nullptr;
   Value* otherwise = e.otherwise >= 0 ? eval(e.otherwise) : nullptr;
   const Coefficients step = vector_ >= 0 ? coefficients(e.index, vector_) : Coefficients{};
   const bool lane_offset = offset && is_vector(offset);
-  const bool wide = !step.empty() || lane_offset || (predicate && is_vector(predicate)) ||
-                    (otherwise && is_vector(otherwise));
   // A predicate that is the same for all lanes chooses between memory and zeros: no branch, no mask.
   const bool zero = otherwise && llvm::isa<llvm::Constant>(otherwise) &&
                     llvm::cast<llvm::Constant>(otherwise)->isNullValue();
-  const bool chosen = predicate && !is_vector(predicate) && zero && !offset &&
-                      (step.empty() || step == Coefficients{{-1, 1}});
-  Value* base =
-      address(e.buffer, e.index, lane_offset ? nullptr : offset, chosen ? predicate : nullptr);
-  if (chosen && base) {
-    predicate = nullptr;
-    otherwise = nullptr;
-  } else if (chosen) {
-    base = address(e.buffer, e.index, offset, nullptr);
+  const bool by_lane = e.predicate >= 0 && vector_ >= 0 && depends_[e.predicate].variables[vector_];
+  Value* base = nullptr;
+  if (e.predicate >= 0 && !by_lane && zero && !offset &&
+      (step.empty() || step == Coefficients{{-1, 1}})) {
+    base = address_or_zeros(e);
   }
+  Value* predicate = e.predicate >= 0 && !base ? eval(e.predicate) : nullptr;
+  if (base) otherwise = nullptr;
+  const bool wide = !step.empty() || lane_offset || (predicate && is_vector(predicate)) ||
+                    (otherwise && is_vector(otherwise));
+  if (!base) base = address(e.buffer, e.index, lane_offset ? nullptr : offset);
   Value* v;
   if (!wide) {
     if (predicate) {
@@ -414,11 +412,10 @@ llvm::Value* KernelEmitter::value_of(const Coefficients& c) {
   return products_[c] = sum ? sum : b_.getInt64(0);
 }
 
-llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offset,
-                                    Value* predicate) {
-  auto* element = scalars_.memory_type(k_.buffers[buffer].dtype);
-  Value* p = buffers_[buffer];
-  for (Scope& scope : scopes_) {
+llvm::Value* KernelEmitter::walked(Value* p, const Index& index, llvm::Type* element, size_t from,
+                                   size_t to) {
+  for (size_t s = from; s < to; ++s) {
+    Scope& scope = scopes_[s];
     if (scope.variable < 0) continue;
     const Coefficients c = coefficients(index, scope.variable);
     if (c.empty()) continue;
@@ -434,7 +431,11 @@ llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offse
     }
     p = walk;
   }
-  // What is left does not change in any loop: a register and a displacement.
+  return p;
+}
+
+/// What does not change in any loop: what varies with arguments, and a displacement in elements.
+std::pair<llvm::Value*, int64_t> KernelEmitter::fixed_part(const Index& index) {
   std::map<int, int64_t> rest;
   for (auto [arg, factor] : coefficients(index, -1))
     rest[arg] += factor;
@@ -447,16 +448,17 @@ llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offse
   rest.erase(-1);
   std::erase_if(rest, [](const auto& entry) { return entry.second == 0; });
   const Coefficients varying(rest.begin(), rest.end());
-  Value* extra = varying.empty() ? nullptr : value_of(varying);
-  const auto width = static_cast<int64_t>(size_of(k_.buffers[buffer].dtype));
-  if (predicate && (displacement < 0 || (displacement + 1) * width > kZeroBytes)) return nullptr;
-  Value*& known = scopes_.back().address_of[{p, extra, displacement, predicate}];
+  return {varying.empty() ? nullptr : value_of(varying), displacement};
+}
+
+llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offset) {
+  auto* element = scalars_.memory_type(k_.buffers[buffer].dtype);
+  Value* p = walked(buffers_[buffer], index, element, 0, scopes_.size());
+  const auto [extra, displacement] = fixed_part(index);
+  Value*& known = scopes_.back().address_of[{p, extra, displacement}];
   if (!known) {
-    Value*& start = scopes_.back().address_of[{p, extra, 0, predicate}];
-    if (!start) {
-      start = extra ? b_.CreateGEP(element, p, extra) : p;
-      if (predicate) start = b_.CreateSelect(predicate, start, zeros());
-    }
+    Value*& start = scopes_.back().address_of[{p, extra, 0}];
+    if (!start) start = extra ? b_.CreateGEP(element, p, extra) : p;
     known = start;
     if (displacement) {
       known = b_.CreateGEP(element, start, b_.getInt64(static_cast<uint64_t>(displacement)));
@@ -465,11 +467,63 @@ llvm::Value* KernelEmitter::address(int buffer, const Index& index, Value* offse
   return offset ? b_.CreateGEP(element, known, offset) : known;
 }
 
+template <class F>
+void KernelEmitter::outside(size_t scope, F f) {
+  if (scope + 1 == scopes_.size()) return f();
+  std::vector<Scope> inner(std::make_move_iterator(scopes_.begin() + scope + 1),
+                           std::make_move_iterator(scopes_.end()));
+  scopes_.resize(scope + 1);
+  {
+    llvm::IRBuilder<>::InsertPointGuard guard(b_);
+    b_.SetInsertPoint(inner[0].before->getTerminator());
+    f();
+  }
+  for (Scope& s : inner)
+    scopes_.push_back(std::move(s));
+}
+
+llvm::Value* KernelEmitter::address_or_zeros(const Expr& e) {
+  auto* element = scalars_.memory_type(e.dtype);
+  const auto width = static_cast<int64_t>(size_of(e.dtype));
+  const auto [extra, displacement] = fixed_part(e.index);
+  // The choice is made in the innermost loop that the predicate depends on, if zeros reach as far as
+  // the loops inside it do.
+  const auto& variables = depends_[e.predicate].variables;
+  size_t scope = scopes_.size() - 1;
+  while (e.near && scope > 0 && !variables[scopes_[scope].variable] &&
+         k_.variables[scopes_[scope].variable].kind == LoopKind::Reduce) {
+    --scope;
+  }
+  const bool inside = scope + 1 < scopes_.size();
+  if (!inside && (displacement < 0 || (displacement + 1) * width > kZeroBytes)) return nullptr;
+  const int64_t before = inside ? displacement : 0;
+  Value* start = nullptr;
+  outside(scope, [&] {
+    Value* predicate = eval(e.predicate);
+    Value* p = walked(buffers_[e.buffer], e.index, element, 0, scopes_.size());
+    Value*& known = scopes_.back().chosen[{p, extra, before, predicate}];
+    if (!known) {
+      known = extra ? b_.CreateGEP(element, p, extra) : p;
+      if (before) known = b_.CreateGEP(element, known, b_.getInt64(static_cast<uint64_t>(before)));
+      known = b_.CreateSelect(predicate, known, zeros());
+    }
+    start = known;
+  });
+  start = walked(start, e.index, element, scope + 1, scopes_.size());
+  if (inside || displacement == 0) return start;
+  Value*& known = scopes_.back().address_of[{start, nullptr, displacement}];
+  if (!known) {
+    known = b_.CreateGEP(element, start, b_.getInt64(static_cast<uint64_t>(displacement)));
+  }
+  return known;
+}
+
 /// Readable zeros: what a load outside an array's bounds reads.
 llvm::Value* KernelEmitter::zeros() {
   if (auto* known = module_.getNamedGlobal("zeros")) return known;
   auto* type = llvm::ArrayType::get(b_.getInt8Ty(), kZeroBytes + 64);
-  auto* global = new llvm::GlobalVariable(module_, type, true, llvm::GlobalValue::PrivateLinkage,
+  // Not marked as constant: then objects hold its size alone.
+  auto* global = new llvm::GlobalVariable(module_, type, false, llvm::GlobalValue::PrivateLinkage,
                                           llvm::ConstantAggregateZero::get(type), "zeros");
   global->setAlignment(llvm::Align(64));
   return global;

@@ -53,7 +53,8 @@ class KernelEmitter {
     llvm::PHINode* counter = nullptr;
     std::vector<Walk> walks;
     std::map<std::pair<Value*, Coefficients>, Value*> walk_of;
-    std::map<std::tuple<Value*, Value*, int64_t, Value*>, Value*> address_of;
+    std::map<std::tuple<Value*, Value*, int64_t>, Value*> address_of;
+    std::map<std::tuple<Value*, Value*, int64_t, Value*>, Value*> chosen;  // addresses or zeros
     std::map<Key, Known> known;
     std::map<std::pair<Value*, unsigned>, Value*> splats;
     std::map<Key, Value*> masks;
@@ -79,8 +80,15 @@ class KernelEmitter {
   Value* eval_load(const loop::Expr& e);
   Value* eval_index(const loop::Expr& e);
   Value* scalar_index(const loop::Index& index);
-  /// Where `predicate` fails: zeros. nullptr if that many zeros are not at hand.
-  Value* address(int buffer, const loop::Index& index, Value* offset, Value* predicate);
+  Value* address(int buffer, const loop::Index& index, Value* offset);
+  /// The same; where the load's predicate fails: zeros. nullptr if that many zeros are not at hand.
+  Value* address_or_zeros(const loop::Expr& e);
+  std::pair<Value*, int64_t> fixed_part(const loop::Index& index);
+  /// The pointer as the loops of scopes from … to-1 advance it.
+  Value* walked(Value* p, const loop::Index& index, llvm::Type* element, size_t from, size_t to);
+  /// Runs f as if the scopes behind number `scope` were not open: what it emits comes before them.
+  template <class F>
+  void outside(size_t scope, F f);
   Value* zeros();
   Value* lane_pointers(Value* base, llvm::Type* element, Value* stride, Value* offset);
   Coefficients coefficients(const loop::Index& index, int variable) const;
