@@ -14,6 +14,10 @@ constexpr size_t kAlignment = Buffer::kAlignment;
 
 constexpr Memory::Life kAlways{0, INT_MAX};
 
+/// Rows at such distances fall into few sets of a cache: in arrays of more bytes than this they get a
+/// line more. (The weight gradient of 64 -> 64 channels of 28 x 28: 108 GF/s without, of 256.)
+constexpr int64_t kConflictBytes = 4096, kConflictArray = 256 << 10, kLine = 64;
+
 size_t rounded(size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
@@ -35,10 +39,14 @@ void Memory::set_storage(int node, const Local& local) {
     storage.strides[a] = stride;
     stride *= a == local.cut && local.capacity >= 0 ? local.capacity : n.extents[a];
   };
+  const auto width = static_cast<int64_t>(size_of(n.dtype));
   if (local.innermost) place(local.cut);
+  bool is_row = local.innermost && n.bytes() / n.extents[local.cut] * stride > kConflictArray;
   for (int a = n.parallel; a-- > 0;) {
     if (a == local.cut && local.innermost) continue;
     place(a);
+    if (is_row && stride * width % kConflictBytes == 0) stride += kLine / width;
+    is_row = false;
     for (const loop::Halo& h : local.halos) {
       if (a != h.lo) continue;
       stride += (h.low + h.high) * storage.strides[h.hi - 1];
