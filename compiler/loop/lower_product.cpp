@@ -19,6 +19,13 @@ namespace {
 constexpr int64_t kRowsWorthPacking = 16;
 /// Rows of a panel at such distances fall into few cache sets (74 -> 109 GF/s when packed).
 constexpr int64_t kConflictBytes = 1024, kConflictRows = 256;
+/// Enough rows for a tile, whatever its other side.
+constexpr int64_t kFewRows = 8;
+/// More rows need more addresses than there are registers.
+constexpr int64_t kMostRows = 12;
+/// Cycles of a multiply-add, in which two start every cycle; and for the end of an iteration. Another
+/// tile than the usual one is chosen if it costs so much of its cycles.
+constexpr double kLatency = 4, kIteration = 1, kWorthwhile = 0.97;
 /// Operations per element from which what follows a product is a loop over the tile's rows, which go
 /// through memory: unrolled, Adam's 25 for 24 vectors are 3/4 of a kernel's code.
 constexpr size_t kLoopedEpilogue = 20;
@@ -30,6 +37,8 @@ class ProductLowering : ProductLeaf {
 
  private:
   bool choose_axes();
+  bool makes_better_rows(int a, int than) const;
+  double cost(int64_t rows, int64_t vectors) const;
   void choose_tile();
   void choose_pack();
   std::vector<Stmt> panels();
@@ -100,7 +109,7 @@ bool ProductLowering::choose_axes() {
   scalar_ = in[1 - with];
   for (int a = 0; a < node_.parallel; ++a) {
     if (a == n_axis_ || depends[with].contains(a) || !depends[1 - with].contains(a)) continue;
-    if (m_axis_ < 0 || node_.extents[a] >= node_.extents[m_axis_]) m_axis_ = a;
+    if (m_axis_ < 0 || makes_better_rows(a, m_axis_)) m_axis_ = a;
   }
   for (int a = 0; a < node_.parallel; ++a) {
     if (a != n_axis_ && a != m_axis_) outer_.push_back(a);
@@ -112,15 +121,66 @@ bool ProductLowering::choose_axes() {
   return true;
 }
 
+/// Rows that lie near each other, if there are enough for a tile; else the more. Where guards change
+/// at every step, those that all have the same guard.
+bool ProductLowering::makes_better_rows(int a, int than) const {
+  const auto enough = [&](int axis) { return node_.extents[axis] >= kFewRows; };
+  if (!enough(a) || !enough(than)) return node_.extents[a] >= node_.extents[than];
+  const auto guarded = [&](int axis) {
+    return std::ranges::any_of(element_->inputs(), [&](const ElementInput& in) {
+      return std::ranges::any_of(
+          in.guards, [&](const schedule::Guard& g) { return coefficient(g.index, axis) != 0; });
+    });
+  };
+  const auto last = static_cast<int>(node_.extents.size()) - 1;
+  const bool steady = !guarded(last) && node_.extents[last] >= kFewRows;
+  if (!steady && guarded(a) != guarded(than)) return guarded(than);
+  const auto distance = [&](int axis) {
+    int64_t sum = 0;
+    for (const ElementInput& in : element_->inputs())
+      sum += std::abs(coefficient(in.position.index, axis));
+    return sum;
+  };
+  return distance(a) <= distance(than);
+}
+
+/// Cycles of all rows and vectors for one step of the sum.
+double ProductLowering::cost(int64_t rows, int64_t vectors) const {
+  const int64_t m = m_axis_ < 0 ? 1 : node_.extents[m_axis_];
+  const int64_t n = (node_.extents[n_axis_] + lanes_ - 1) / lanes_;
+  const auto block = [](int64_t q, int64_t p) {
+    const auto a = static_cast<double>(q), b = static_cast<double>(p);
+    return q * p == 0 ? 0 : std::max({a * b / 2, (a + b) / 2, kLatency}) + kIteration;
+  };
+  const auto over_rows = [&](int64_t p) {
+    return static_cast<double>(m / rows) * block(rows, p) + block(m % rows, p);
+  };
+  return static_cast<double>(n / vectors) * over_rows(vectors) + over_rows(n % vectors);
+}
+
 void ProductLowering::choose_tile() {
   const auto size = static_cast<int64_t>(size_of(node_.dtype));
   lanes_ = std::min<int64_t>(context_.unit.lanes, context_.unit.lanes * 4 / size);
-  const int64_t accumulators = context_.unit.registers >= 32 ? 24 : 12;
+  const int64_t registers = context_.unit.registers, accumulators = registers >= 32 ? 24 : 12;
   const int64_t most_rows = accumulators / 3, most_vectors = 8;
-  tile_rows_ = m_axis_ < 0 ? 1 : std::clamp<int64_t>(node_.extents[m_axis_], 1, most_rows);
-  const int64_t vectors = (node_.extents[n_axis_] + lanes_ - 1) / lanes_;
-  tile_vectors_ =
-      std::clamp<int64_t>(std::min(accumulators / tile_rows_, vectors), 1, most_vectors);
+  const int64_t m = m_axis_ < 0 ? 1 : node_.extents[m_axis_];
+  const int64_t n = (node_.extents[n_axis_] + lanes_ - 1) / lanes_;
+  tile_rows_ = std::clamp<int64_t>(m, 1, most_rows);
+  tile_vectors_ = std::clamp<int64_t>(std::min(accumulators / tile_rows_, n), 1, most_vectors);
+  // Another tile where this one does not divide the result well.
+  double best = cost(tile_rows_, tile_vectors_) * kWorthwhile;
+  for (int64_t p = 1; p <= std::min(n, most_vectors); ++p) {
+    const int64_t rows = std::min({m, kMostRows, accumulators / p, (registers - 1) / p - 1});
+    for (int64_t q = 1; q <= rows; ++q) {
+      // Ranges of the carrier end where tiles do: at multiples that all leaves of a region share.
+      if (m_axis_ >= 0 && leaf_->is_carrier(m_axis_) && most_rows % q != 0) continue;
+      const double now = cost(q, p);
+      if (now >= best) continue;
+      best = now;
+      tile_rows_ = q;
+      tile_vectors_ = p;
+    }
+  }
 }
 
 void ProductLowering::choose_pack() {
