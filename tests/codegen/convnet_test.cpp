@@ -1,6 +1,7 @@
 // Convolutional training steps, whose carrier lies in the lanes, against the reference evaluator;
 // and the same bits whatever the vector width and the number of threads.
 #include <catch2/catch_test_macros.hpp>
+#include <random>
 
 #include "compiler/ops/build.h"
 #include "compiler/ops/op.h"
@@ -196,6 +197,31 @@ TEST_CASE("values of a batch stay in the lanes from phase to phase") {
 
 TEST_CASE("parts of more than one granule of images are summed up in lanes") {
   check({.batch = 1100, .image = 6, .features = 2, .more_features = 2});
+}
+
+TEST_CASE("networks of random sizes train as the reference does", "[slow]") {
+  std::mt19937 engine(4);
+  const auto pick = [&](int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(engine);
+  };
+  for (int i = 0; i < 60; ++i) {
+    const int64_t taps = 2 * pick(0, 2) + 1;
+    const ConvnetSizes sizes{.batch = pick(1, 40),
+                             .image = pick(14, 24),
+                             .channels = pick(1, 3),
+                             .taps = taps,
+                             .padding = pick(0, taps / 2),
+                             .stride = pick(1, 4) == 1 && taps < 5 ? 2 : 1,
+                             .features = pick(1, 34),
+                             .more_features = pick(1, 34),
+                             .normalized = pick(0, 3) == 0,
+                             .dtype = DType::F64};
+    INFO("batch " << sizes.batch << ", image " << sizes.image << ", channels " << sizes.channels
+                  << ", taps " << taps << ", padding " << sizes.padding << ", stride "
+                  << sizes.stride << ", features " << sizes.features << ", then "
+                  << sizes.more_features << ", normalized " << sizes.normalized);
+    check(sizes);
+  }
 }
 
 TEST_CASE("a step with images in the lanes is the same with every optional pass switched off") {

@@ -488,9 +488,10 @@ llvm::Value* KernelEmitter::address_or_zeros(const Expr& e) {
   const auto [extra, displacement] = fixed_part(e.index);
   // The choice is made in the innermost loop that the predicate depends on, if zeros reach as far as
   // the loops inside it do.
-  const auto& variables = depends_[e.predicate].variables;
+  const auto& [variables, locals, groups] = depends_[e.predicate];
+  const bool steady = e.near && locals.none() && groups.none();
   size_t scope = scopes_.size() - 1;
-  while (e.near && scope > 0 && !variables[scopes_[scope].variable] &&
+  while (steady && scope > 0 && !variables[scopes_[scope].variable] &&
          k_.variables[scopes_[scope].variable].kind == LoopKind::Reduce) {
     --scope;
   }
