@@ -186,6 +186,11 @@ std::vector<Stmt> body_of(Stmt s) {
   return body;
 }
 
+void append(std::vector<Stmt>& body, std::vector<Stmt> tail) {
+  body.insert(body.end(), std::make_move_iterator(tail.begin()),
+              std::make_move_iterator(tail.end()));
+}
+
 std::vector<Stmt> for_loop(int variable, Coefficient count, std::vector<Stmt> body) {
   return body_of(make_for(variable, count, std::move(body)));
 }

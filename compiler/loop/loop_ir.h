@@ -150,6 +150,8 @@ struct Kernel {
 Stmt make_for(int variable, Coefficient count, std::vector<Stmt> body);
 /// A body of one statement. (A list in braces would copy it.)
 std::vector<Stmt> body_of(Stmt s);
+/// Moves `tail` behind `body`.
+void append(std::vector<Stmt>& body, std::vector<Stmt> tail);
 /// body_of(make_for(…)).
 std::vector<Stmt> for_loop(int variable, Coefficient count, std::vector<Stmt> body);
 Stmt make_assign(int local, int expr, bool merge = false);

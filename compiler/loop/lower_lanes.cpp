@@ -358,8 +358,7 @@ std::vector<Stmt> LanesLowering::blocks(std::span<TiledAxis* const> axes,
   if (rest > 0) {
     t.unrolled = k.add_variable(name, LoopKind::Unroll, rest);
     leaf_->set_axis(t.axis, variable(t.unrolled), t.tile);
-    for (Stmt& s : next())
-      body.push_back(std::move(s));
+    append(body, next());
   }
   return body;
 }
@@ -412,12 +411,8 @@ std::vector<Stmt> LanesLowering::windows() {
   const std::vector<int> dims{lane_};
   windows_->declare(dims);
   std::vector<Stmt> body = in_lanes(windows_->initial_values(), false);
-  const auto append = [&](std::vector<Stmt> next) {
-    for (Stmt& s : next)
-      body.push_back(std::move(s));
-  };
-  append(over_columns(in_lanes(windows_->accumulate(false), masked_), true, false));
-  append(in_lanes(store_roots(window_roots_, dims), masked_));
+  append(body, over_columns(in_lanes(windows_->accumulate(false), masked_), true, false));
+  append(body, in_lanes(store_roots(window_roots_, dims), masked_));
   body = over_columns(std::move(body), false, true);
   return for_loop(row_.unrolled, {leaf_->kernel().variables[row_.unrolled].count}, std::move(body));
 }
@@ -447,21 +442,18 @@ std::vector<Stmt> LanesLowering::tile() {
                              : leaf_->constant_arg(reduced_[r].extent, "k", reduced_[r].axes[0]);
     step = for_loop(reduced_[r].variable, count, std::move(step));
   }
-  for (Stmt& s : step)
-    body.push_back(std::move(s));
+  append(body, std::move(step));
 
   std::vector<Stmt> last;
   if (sums_lanes()) {
     int chains = acc;
     if (masked_after_) {
       chains = k.add_local("live", node_.dtype, wide);
-      const auto append = [&](int value, bool limited) {
-        auto nest = over_tile(in_lanes(body_of(make_assign(chains, value, limited)), limited));
-        for (Stmt& s : nest)
-          body.push_back(std::move(s));
+      const auto fill = [&](int value, bool limited) {
+        append(body, over_tile(in_lanes(body_of(make_assign(chains, value, limited)), limited)));
       };
-      append(k.constant(node_.dtype, 0), false);
-      append(k.local_value(acc), true);
+      fill(k.constant(node_.dtype, 0), false);
+      fill(k.local_value(acc), true);
     }
     Stmt tree{.kind = Stmt::Kind::LaneReduce, .reduce = ReduceOp::Add};
     tree.sources = {chains};
@@ -473,12 +465,10 @@ std::vector<Stmt> LanesLowering::tile() {
     last = epilogue(acc, wide,
                     [&](auto roots) { return over_tile(in_lanes(std::move(roots), masked_)); });
     if (windows_->size() > 0) {
-      for (Stmt& s : windows())
-        last.push_back(std::move(s));
+      append(last, windows());
     }
   }
-  for (Stmt& s : last)
-    body.push_back(std::move(s));
+  append(body, std::move(last));
   return body;
 }
 

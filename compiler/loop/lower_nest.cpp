@@ -171,13 +171,13 @@ std::vector<Stmt> NestLowering::stores(const std::vector<int>& dims) {
     }
     last.push_back(leaf_->store(position, e));
   }
-  for (Stmt& s : last)
-    body.push_back(std::move(s));
+  append(body, std::move(last));
   return body;
 }
 
-std::vector<Stmt> NestLowering::reduced_loops(size_t count, std::vector<Stmt> body) {
-  for (size_t i = count; i-- > 0;) {
+/// Loops over the reduced axes number from … to-1.
+std::vector<Stmt> NestLowering::reduced_loops(size_t from, size_t to, std::vector<Stmt> body) {
+  for (size_t i = to; i-- > from;) {
     const int a = reduced_[i];
     const bool unrolled = leaf_->kernel().variables[variables_[a]].kind == LoopKind::Unroll;
     // The number of parts varies with the batch, be it one.
@@ -208,8 +208,7 @@ std::vector<Stmt> NestLowering::with_parts(const std::function<std::vector<Stmt>
   const int64_t whole = extents_[granule_axis_];
   extents_[granule_axis_] = granule_rest_;
   leaf_->set_axis(part_axis_, {}, 1);
-  for (Stmt& s : leaf_->if_rest(part_axis_, granule_, make()))
-    body.push_back(std::move(s));
+  append(body, leaf_->if_rest(part_axis_, granule_, make()));
   extents_[granule_axis_] = whole;
   return body;
 }
@@ -229,12 +228,9 @@ std::vector<Stmt> NestLowering::block(int u, const std::optional<Limit>& limit) 
   if (reductions_->size() > 0) {
     reductions_->declare({u, lane_});
     body = nest(reductions_->initial_values(), reductions_->loads_first());
-    for (Stmt& s : reduced_loops(reduced_.size(), nest(reductions_->accumulate(false), true))) {
-      body.push_back(std::move(s));
-    }
+    append(body, reduced_loops(0, reduced_.size(), nest(reductions_->accumulate(false), true)));
   }
-  for (Stmt& s : nest(stores({u, lane_}), true))
-    body.push_back(std::move(s));
+  append(body, nest(stores({u, lane_}), true));
   return body;
 }
 
@@ -244,11 +240,9 @@ std::vector<Stmt> NestLowering::scalar_body() {
   if (reductions_->size() > 0) {
     reductions_->declare({});
     body = reductions_->initial_values();
-    for (Stmt& s : reduced_loops(reduced_.size(), reductions_->accumulate(false)))
-      body.push_back(std::move(s));
+    append(body, reduced_loops(0, reduced_.size(), reductions_->accumulate(false)));
   }
-  for (Stmt& s : stores({}))
-    body.push_back(std::move(s));
+  append(body, stores({}));
   return body;
 }
 

@@ -227,8 +227,7 @@ std::vector<Stmt> ProductLowering::panels() {
     panel_ = -1;
     const int v = k.add_variable("v", LoopKind::Unroll, (rest + lanes_ - 1) / lanes_);
     leaf_->set_axis(n_axis_, plus(variable(v, lanes_), variable(lane_)), width);
-    for (Stmt& s : leaf_->if_rest(n_axis_, width, rows(v, rest)))
-      body.push_back(std::move(s));
+    append(body, leaf_->if_rest(n_axis_, width, rows(v, rest)));
   }
   return body;
 }
@@ -246,9 +245,7 @@ std::vector<Stmt> ProductLowering::rows(int v, int64_t columns) {
   }
   if (rest > 0) {
     const int i = k.add_variable("i", LoopKind::Unroll, rest);
-    for (Stmt& s : leaf_->if_rest(m_axis_, tile_rows_, tile({i, {}, tile_rows_}, v, columns))) {
-      body.push_back(std::move(s));
-    }
+    append(body, leaf_->if_rest(m_axis_, tile_rows_, tile({i, {}, tile_rows_}, v, columns)));
   }
   return body;
 }
@@ -300,12 +297,10 @@ std::vector<Stmt> ProductLowering::looped_epilogue(
   const std::vector<int> dims{v, lane_};
   const int sum = k.add_local("sum", node_.dtype, dims);
   const int loaded = k.load(memory, at(r));
-  for (Stmt& s : epilogue(sum, dims, [&](std::vector<Stmt> roots) {
-         roots.insert(roots.begin(), make_assign(sum, loaded));
-         return for_loop(r, {count}, over(std::move(roots)));
-       })) {
-    body.push_back(std::move(s));
-  }
+  append(body, epilogue(sum, dims, [&](std::vector<Stmt> roots) {
+           roots.insert(roots.begin(), make_assign(sum, loaded));
+           return for_loop(r, {count}, over(std::move(roots)));
+         }));
   return body;
 }
 
@@ -335,8 +330,7 @@ std::vector<Stmt> ProductLowering::tile(const TileRows& rows, int v, int64_t col
   for (size_t r = reduced_.size(); r-- > 0;) {
     step = for_loop(reduced_variables_[r], leaf_->count(reduced_[r], 1), std::move(step));
   }
-  for (Stmt& s : step)
-    body.push_back(std::move(s));
+  append(body, std::move(step));
 
   const bool looped =
       k.variables[i].count > 1 && element_->program().nodes().size() >= kLoopedEpilogue;
@@ -344,8 +338,7 @@ std::vector<Stmt> ProductLowering::tile(const TileRows& rows, int v, int64_t col
                                        [&](auto roots) { return over_row(std::move(roots), true); })
                      : epilogue(acc, {i, v, lane_},
                                 [&](auto roots) { return nest(std::move(roots), true); });
-  for (Stmt& s : last)
-    body.push_back(std::move(s));
+  append(body, std::move(last));
   return body;
 }
 

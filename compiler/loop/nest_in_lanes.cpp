@@ -9,6 +9,9 @@ namespace {
 
 /// Sums that run side by side.
 constexpr int64_t kChains = 12;
+/// Bytes that stay near while they are read several times; and results with 16 lanes each that do
+/// beside them.
+constexpr int64_t kNearBytes = 512 << 10, kMostResults = 512;
 
 }  // namespace
 
@@ -57,16 +60,34 @@ int64_t NestLowering::unrolled_points(int leaf_axis, int64_t most) const {
   return most;
 }
 
+/// Whether what the sums read does not stay near while they read it once for every few results.
+bool NestLowering::reads_far(int64_t passes) const {
+  if (passes < 2 || reduced_.size() < 3 || reductions_->has_pairs()) return false;
+  int64_t bytes = 0, results = 1;
+  std::set<int> sources;
+  for (const ElementInput& in : element_->inputs()) {
+    const bool by_lane =
+        in.kind == ElementInput::Kind::Load && coefficient(in.position.index, granule_axis_) != 0;
+    if (by_lane && sources.insert(in.position.node).second) bytes += node(in.position.node).bytes();
+  }
+  for (size_t i = 1; i < outer_.size(); ++i)
+    results *= extents_[outer_[i]];
+  const auto size = static_cast<int64_t>(reductions_->size());
+  return bytes / extents_[split_] * granule_ > kNearBytes && results * size <= kMostResults;
+}
+
 /// Sums over the carrier, dealt to the lanes: every part, masked by what there is of the carrier.
 /// Several results at once, for a chain waits for its sum at every step.
 std::vector<Stmt> NestLowering::parts_over_carrier() {
   Kernel& k = leaf_->kernel();
   lanes_ = std::min(lanes_, kCanonicalLanes);
   const int part = k.add_variable("part", LoopKind::Serial);
-  const int b = k.add_variable("block", LoopKind::Reduce);
+  const bool one_block = granule_ == kCanonicalLanes;
+  const int b = one_block ? -1 : k.add_variable("block", LoopKind::Reduce);
   const int u = k.add_variable("u", LoopKind::Unroll, kCanonicalLanes / lanes_);
   lane_ = k.add_variable("l", LoopKind::Vector, lanes_);
-  const Index lane = plus(variable(b, kCanonicalLanes), plus(variable(u, lanes_), variable(lane_)));
+  const Index in_block = plus(variable(u, lanes_), variable(lane_));
+  const Index lane = one_block ? in_block : plus(variable(b, kCanonicalLanes), in_block);
   leaf_->set_axis(part_axis_, variable(part));
   leaf_->set_axis(granule_axis_, lane);
   const Coefficient granule = leaf_->constant_arg(granule_, "granule");
@@ -85,22 +106,61 @@ std::vector<Stmt> NestLowering::parts_over_carrier() {
     body = for_loop(u, {k.variables[u].count}, body_of(std::move(inner)));
     return for_loop(q, {results}, std::move(body));
   };
+  const auto over_results = [&](std::vector<Stmt> body) {
+    if (last >= 0) {
+      const Coefficient blocks = leaf_->constant_arg(extents_[last] / results, "n", last);
+      body = for_loop(variables_[last], blocks, std::move(body));
+    }
+    return outer_loops(std::max<size_t>(outer_.size(), 2) - 1, std::move(body));
+  };
   reductions_->declare({q, u, lane_});
-  std::vector<Stmt> body = in_lanes(reductions_->initial_values(), false);
-  std::vector<Stmt> step = in_lanes(reductions_->accumulate(true), true);
-  step = for_loop(b, leaf_->constant_arg(granule_ / kCanonicalLanes, "blocks", granule_axis_),
-                  std::move(step));
-  for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(step)))
-    body.push_back(std::move(s));
-  for (Stmt& s : reductions_->reduce_lanes({q}))
-    body.push_back(std::move(s));
-  for (Stmt& s : for_loop(q, {results}, stores({q})))
-    body.push_back(std::move(s));
-  if (last >= 0) {
-    const Coefficient blocks = leaf_->constant_arg(extents_[last] / results, "n", last);
-    body = for_loop(variables_[last], blocks, std::move(body));
+  // Lanes are chains of their own: dead ones may run on, but in blocks that live ones run in too.
+  const bool masked_after = one_block && !reductions_->has_pairs() &&
+                            !leaf_->loads_without_room(*element_, granule_axis_);
+  std::vector<Stmt> step = in_lanes(reductions_->accumulate(!masked_after), !masked_after);
+  if (!one_block) {
+    step = for_loop(b, leaf_->constant_arg(granule_ / kCanonicalLanes, "blocks", granule_axis_),
+                    std::move(step));
   }
-  body = outer_loops(std::max<size_t>(outer_.size(), 2) - 1, std::move(body));
+  const auto end = [&] {
+    std::vector<Stmt> body;
+    if (masked_after) {
+      const auto [first, kept] = reductions_->renew({q, u, lane_});
+      append(body, in_lanes(first, false));
+      append(body, in_lanes(kept, true));
+    }
+    append(body, reductions_->reduce_lanes({q}));
+    append(body, for_loop(q, {results}, stores({q})));
+    return body;
+  };
+  std::vector<Stmt> body;
+  if (reads_far(last < 0 ? 1 : extents_[last] / results)) {
+    // Bands along the outermost reduced axis: results wait in memory for the next one.
+    Index slot = in_block;
+    int64_t stride = kCanonicalLanes;
+    for (size_t i = outer_.size(); i-- > 1;) {
+      const int a = outer_[i];
+      slot = plus(std::move(slot), variable(variables_[a], a == last ? results * stride : stride));
+      if (a == last) slot = plus(std::move(slot), variable(q, stride));
+      stride *= extents_[a];
+    }
+    const auto memory = reductions_->memory(slot, stride);
+    std::vector<Stmt> start = in_lanes(reductions_->initial_values(), false);
+    append(start, in_lanes(memory.stores, false));
+    body = over_results(std::move(start));
+    std::vector<Stmt> band = in_lanes(memory.loads, false);
+    append(band, reduced_loops(1, reduced_.size() - 1, std::move(step)));
+    append(band, in_lanes(memory.stores, false));
+    append(body, reduced_loops(0, 1, over_results(std::move(band))));
+    std::vector<Stmt> finish = in_lanes(memory.loads, false);
+    append(finish, end());
+    append(body, over_results(std::move(finish)));
+  } else {
+    body = in_lanes(reductions_->initial_values(), false);
+    append(body, reduced_loops(0, reduced_.size() - 1, std::move(step)));
+    append(body, end());
+    body = over_results(std::move(body));
+  }
   const int parts = leaf_->carrier_blocks(granule_, "parts");
   return for_loop(part, {1, parts}, std::move(body));
 }
@@ -138,13 +198,9 @@ std::vector<Stmt> NestLowering::lanes_over_reduced() {
       leaf_->set_axis(last, plus(lane, constant_index({extent - rest})));
       steps.push_back(in_lanes(reductions_->accumulate(true), rest));
     }
-    for (Stmt& s : reduced_loops(reduced_.size() - 1, std::move(steps))) {
-      body.push_back(std::move(s));
-    }
-    for (Stmt& s : reductions_->reduce_lanes({}))
-      body.push_back(std::move(s));
-    for (Stmt& s : stores({}))
-      body.push_back(std::move(s));
+    append(body, reduced_loops(0, reduced_.size() - 1, std::move(steps)));
+    append(body, reductions_->reduce_lanes({}));
+    append(body, stores({}));
     return outer_loops(outer_.size(), std::move(body));
   });
 }

@@ -29,6 +29,7 @@ class NestLowering {
   std::vector<Stmt> parts_over_carrier();
   int64_t unrolled_points(int leaf_axis, int64_t most) const;
   bool touches_without_room() const;
+  bool reads_far(int64_t passes) const;
   struct Limit {
     Index index;
     Coefficient bound;
@@ -36,7 +37,7 @@ class NestLowering {
   std::vector<Stmt> block(int u, const std::optional<Limit>& limit);
   std::vector<Stmt> scalar_body();
   std::vector<Stmt> stores(const std::vector<int>& dims);
-  std::vector<Stmt> reduced_loops(size_t count, std::vector<Stmt> body);
+  std::vector<Stmt> reduced_loops(size_t from, size_t to, std::vector<Stmt> body);
   std::vector<Stmt> outer_loops(size_t count, std::vector<Stmt> body);
   Point point_of(int v) const;
   std::vector<Stmt> with_parts(const std::function<std::vector<Stmt>()>& make);

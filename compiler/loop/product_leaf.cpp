@@ -93,8 +93,7 @@ std::vector<Stmt> ProductLeaf::store_roots(const std::vector<Root>& roots,
     }
     stores.push_back(leaf_->store(position, e));
   }
-  for (Stmt& s : stores)
-    body.push_back(std::move(s));
+  append(body, std::move(stores));
   return body;
 }
 

@@ -64,6 +64,11 @@ bool Reductions::joins(const Item& item) {
   return false;
 }
 
+bool Reductions::has_pairs() const {
+  return std::ranges::any_of(
+      items_, [](const Item& r) { return r.op == ReduceOp::ArgMax || r.op == ReduceOp::ArgMin; });
+}
+
 bool Reductions::loads_first() const {
   return std::ranges::any_of(items_, [](const Item& r) { return r.first.id >= 0; });
 }
@@ -150,6 +155,31 @@ std::vector<Stmt> Reductions::accumulate(bool merge) const {
     }
   }
   return body;
+}
+
+Reductions::Renewed Reductions::renew(const std::vector<int>& dims) {
+  const std::vector<Item> before = items_;
+  declare(dims);
+  Renewed renewed{initial_values(), {}};
+  for (size_t i = 0; i < items_.size(); ++i) {
+    for (size_t j = 0; j < items_[i].acc.size(); ++j) {
+      const int value = leaf_.kernel().local_value(before[i].acc[j]);
+      renewed.kept.push_back(make_assign(items_[i].acc[j], value, true));
+    }
+  }
+  return renewed;
+}
+
+Reductions::Memory Reductions::memory(const Index& at, int64_t elements) const {
+  Kernel& k = leaf_.kernel();
+  Memory memory;
+  for (const Item& item : items_) {
+    GRADUS_CHECK(item.acc.size() == 1);
+    const int buffer = leaf_.buffer({.node = item.node, .scratch = elements}, true);
+    memory.loads.push_back(make_assign(item.acc[0], k.load(buffer, at)));
+    memory.stores.push_back(make_store(buffer, at, k.local_value(item.acc[0])));
+  }
+  return memory;
 }
 
 std::vector<Stmt> Reductions::reduce_lanes(const std::vector<int>& dims) const {

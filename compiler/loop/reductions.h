@@ -20,6 +20,8 @@ class Reductions {
   size_t size() const { return items_.size(); }
   /// The axes that are reduced, in the order in which they are walked: an argmax counts their points.
   void walk(std::vector<int> axes) { axes_ = std::move(axes); }
+  /// Whether there are values that come with an index.
+  bool has_pairs() const;
   /// Whether the results begin with what memory holds.
   bool loads_first() const;
   bool combines_parts() const;
@@ -29,6 +31,16 @@ class Reductions {
   std::vector<Stmt> initial_values() const;
   /// Every register combined with the element at this point.
   std::vector<Stmt> accumulate(bool merge) const;
+  /// New registers over `dims` in place of those so far: first values, and then what those held.
+  struct Renewed {
+    std::vector<Stmt> first, kept;
+  };
+  Renewed renew(const std::vector<int>& dims);
+  /// The registers from and to memory of the thread's own, `elements` for each reduction.
+  struct Memory {
+    std::vector<Stmt> loads, stores;
+  };
+  Memory memory(const Index& at, int64_t elements) const;
   /// The trees over the lanes; the results stand in new registers over `dims`.
   std::vector<Stmt> reduce_lanes(const std::vector<int>& dims) const;
 
