@@ -5,7 +5,8 @@
 // processor, compiler version); the caller composes it. Entries are written under another name and
 // renamed, so processes share a folder without locks. A torn, corrupt or foreign file is deleted
 // and counts as a miss. Entries are dealt to subfolders by their hash, each with its share of the
-// limit: clearing one up reads few files, and one store in so many does it. No failure here is an error of the program: it compiles again.
+// limit: clearing one up reads few files, and one store in so many does it. No failure here is an
+// error of the program: it compiles again.
 #pragma once
 
 #include <cstdint>

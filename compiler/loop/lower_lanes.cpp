@@ -4,7 +4,8 @@
 // One operand or both vary along the carrier. If one does, the other is the same for all lanes (a
 // weight, read as a scalar). If both do, the carrier is summed up: every lane has a chain of its own
 // and a tree combines them at the end. Either way a register tile spans rows (axes of one operand
-// alone) and columns (axes of the other alone), and every lane of every vector is at work.
+// alone) and columns (axes of the other alone), and every lane of every vector is at work. Small
+// windows of the result (a pool's) lie in one tile and are reduced there.
 #include "compiler/loop/lower_lanes.h"
 
 #include <algorithm>
