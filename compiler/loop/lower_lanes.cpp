@@ -19,8 +19,6 @@ namespace {
 
 /// Taps up to so many are unrolled, while the body stays below so many multiply-adds.
 constexpr int64_t kUnrolledTaps = 5, kUnrolledBody = 128;
-/// Cycles of a multiply-add, in which two start every cycle; and for the end of an iteration.
-constexpr double kLatency = 4, kIteration = 1;
 /// Cycles for a cache line from the second-level cache, where that does not overlap.
 constexpr double kLine = 2;
 
@@ -127,11 +125,10 @@ double LanesLowering::cost(const std::vector<TiledAxis>& columns, int64_t rows) 
   const auto add = [&](int64_t column_extent, int64_t column_tile, int64_t times) {
     const auto block = [&](int64_t q, int64_t count) {
       if (q == 0 || count == 0) return;
-      const auto p = static_cast<double>(whole * column_tile);
-      const double work =
-          std::max({p * static_cast<double>(q) / 2, (p + static_cast<double>(q)) / 2, kLatency}) +
-          kIteration;
-      const double fresh = static_cast<double>(q) + p / static_cast<double>(slid);
+      const int64_t p = whole * column_tile;
+      const double work = tile_cycles(q, p);
+      const double fresh =
+          static_cast<double>(q) + static_cast<double>(p) / static_cast<double>(slid);
       const double lines = sums_lanes() ? kLine * fresh : 0;
       cycles += static_cast<double>(count * times) * std::max(work, lines);
       variants += 1;
@@ -162,7 +159,7 @@ void LanesLowering::choose_tile() {
       row_ = {.axis = a, .extent = node_.extents[a]};
     }
   }
-  const int64_t registers = context_.unit.registers, most = registers >= 32 ? 24 : 12;
+  const int64_t registers = context_.unit.registers, most = most_accumulators(context_.unit);
   double best = INFINITY;
   std::vector<TiledAxis> chosen;
   int64_t chosen_rows = 1;

@@ -23,9 +23,8 @@ constexpr int64_t kConflictBytes = 1024, kConflictRows = 256;
 constexpr int64_t kFewRows = 8;
 /// More rows need more addresses than there are registers.
 constexpr int64_t kMostRows = 12;
-/// Cycles of a multiply-add, in which two start every cycle; and for the end of an iteration. Another
-/// tile than the usual one is chosen if it costs so much of its cycles.
-constexpr double kLatency = 4, kIteration = 1, kWorthwhile = 0.97;
+/// Another tile than the usual one is chosen if it costs so much of its cycles.
+constexpr double kWorthwhile = 0.97;
 /// Operations per element from which what follows a product is a loop over the tile's rows, which go
 /// through memory: unrolled, Adam's 25 for 24 vectors are 3/4 of a kernel's code.
 constexpr size_t kLoopedEpilogue = 20;
@@ -148,10 +147,7 @@ bool ProductLowering::makes_better_rows(int a, int than) const {
 double ProductLowering::cost(int64_t rows, int64_t vectors) const {
   const int64_t m = m_axis_ < 0 ? 1 : node_.extents[m_axis_];
   const int64_t n = (node_.extents[n_axis_] + lanes_ - 1) / lanes_;
-  const auto block = [](int64_t q, int64_t p) {
-    const auto a = static_cast<double>(q), b = static_cast<double>(p);
-    return q * p == 0 ? 0 : std::max({a * b / 2, (a + b) / 2, kLatency}) + kIteration;
-  };
+  const auto block = [](int64_t q, int64_t p) { return q * p == 0 ? 0 : tile_cycles(q, p); };
   const auto over_rows = [&](int64_t p) {
     return static_cast<double>(m / rows) * block(rows, p) + block(m % rows, p);
   };
@@ -161,7 +157,8 @@ double ProductLowering::cost(int64_t rows, int64_t vectors) const {
 void ProductLowering::choose_tile() {
   const auto size = static_cast<int64_t>(size_of(node_.dtype));
   lanes_ = std::min<int64_t>(context_.unit.lanes, context_.unit.lanes * 4 / size);
-  const int64_t registers = context_.unit.registers, accumulators = registers >= 32 ? 24 : 12;
+  const int64_t registers = context_.unit.registers;
+  const int64_t accumulators = most_accumulators(context_.unit);
   const int64_t most_rows = accumulators / 3, most_vectors = 8;
   const int64_t m = m_axis_ < 0 ? 1 : node_.extents[m_axis_];
   const int64_t n = (node_.extents[n_axis_] + lanes_ - 1) / lanes_;

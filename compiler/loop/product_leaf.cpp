@@ -1,11 +1,29 @@
 #include "compiler/loop/product_leaf.h"
 
+#include <algorithm>
+
 #include "compiler/schedule/node_table.h"
 #include "runtime/error.h"
 
 namespace gradus::loop {
 
 using schedule::Node;
+
+namespace {
+
+/// Cycles of a multiply-add; and for the end of an iteration.
+constexpr double kLatency = 4, kIteration = 1;
+
+}  // namespace
+
+int64_t most_accumulators(const VectorUnit& unit) {
+  return unit.registers >= 32 ? 24 : 12;
+}
+
+double tile_cycles(int64_t rows, int64_t columns) {
+  const auto q = static_cast<double>(rows), p = static_cast<double>(columns);
+  return std::max({p * q / 2, (p + q) / 2, kLatency}) + kIteration;
+}
 
 ProductLeaf::ProductLeaf(const LowerContext& context, const Piece& piece, int product)
     : context_(context),

@@ -8,6 +8,12 @@
 
 namespace gradus::loop {
 
+/// Registers that a tile's sums may take.
+int64_t most_accumulators(const VectorUnit& unit);
+/// Cycles in which a tile of so many rows and columns of vectors makes one step of its sums: two
+/// multiply-adds and two loads start every cycle, and a sum waits for itself.
+double tile_cycles(int64_t rows, int64_t columns);
+
 class ProductLeaf {
  public:
   ProductLeaf(const LowerContext& context, const Piece& piece, int product);
